@@ -1,0 +1,59 @@
+/* A checkpoint is everything: what a run needs to go on bit by bit, and what another run, h5py
+   or h5dump may want to read.
+
+   /                    attributes schema_version, program_version, precision, command,
+   objective
+   /architecture        attributes network, variant, depth, hidden, reflections; x_shape,
+   y_shape
+   /theta/NAME          tensors by name and shape (also /theta_average, /theta_best, /adam_m,
+   /adam_v)
+   /whitening           x_mean x_std y_mean y_std
+   /observation         y, z_y, condition: the very bits of the cached y lane; attribute train
+   /history/NAME        series of the method; /timing/NAME wall times
+   /ledger              attributes useful_F ... spent_F ...
+   /state               attributes step, seed, window, micro_batch, ranks_per_sample, threads,
+   cpu, ...
+   /settings            the block of settings, text; /operator the operator's description */
+#ifndef FATHOM_CHECKPOINT_H
+#define FATHOM_CHECKPOINT_H
+
+#include "fathom/trainer.h"
+
+#define FM_SCHEMA_VERSION 1
+
+typedef enum fm_weights {
+  FM_WEIGHTS_AUTO,
+  FM_WEIGHTS_LAST,
+  FM_WEIGHTS_AVERAGE,
+  FM_WEIGHTS_BEST
+} fm_weights;
+#define FM_WEIGHTS_CHOICES "auto|last|average|best"
+
+/* fm_checkpoint_save - rank 0 writes PATH atomically; the old one becomes PATH's previous_
+   (checkpoint.previous.h5).
+   Collective on world. */
+PetscErrorCode fm_checkpoint_save(const fm_trainer *trainer, const char *path);
+
+/* fm_checkpoint_exists - whether PATH is there, agreed by all ranks. Collective. */
+PetscErrorCode fm_checkpoint_exists(MPI_Comm comm, const char *path, PetscBool *exists);
+
+/* fm_checkpoint_resume - everything, for an identical continuation. The trainer was made from
+   the same settings; what differs in
+   architecture, precision, seed, batch or objective is refused, in rank-independent
+   surroundings (threads, CPU) warned of. */
+PetscErrorCode fm_checkpoint_resume(fm_trainer *trainer, const char *path);
+
+/* fm_checkpoint_load - the flow with its whitening and observation, and the chosen weights: for
+   warm starts, sampling, evaluation.
+   auto: best where present, else average, else last. The caller destroys transport and frees
+   theta with PetscFree. */
+PetscErrorCode fm_checkpoint_load(MPI_Comm comm, const char *path, fm_weights weights,
+                                  fm_transport **transport, fm_real **theta);
+
+/* fm_checkpoint_warm_start - theta by name into an existing flow: a tensor that is missing or
+   of another shape is refused with a
+   readable difference. Across precisions allowed. */
+PetscErrorCode fm_checkpoint_warm_start(MPI_Comm comm, const char *path, fm_weights weights,
+                                        const fm_layout *layout, fm_real *theta);
+
+#endif

@@ -1,0 +1,67 @@
+/* A command of the program: one file in src/cli and one line in commands.def,
+       FM_COMMAND(foo, "one help sentence")   with   PetscErrorCode fm_command_foo(fm_run *run);
+       */
+#ifndef FATHOM_COMMAND_H
+#define FATHOM_COMMAND_H
+
+#include "fathom/checkpoint.h"
+#include "fathom/diagnostics.h"
+#include "fathom/comm.h"
+#include "fathom/results.h"
+
+/* What every command starts with. Owned by main(). */
+typedef struct fm_run {
+  fm_comm comm;
+  const char *command;  /* "refine" */
+  const char *argument; /* the word after it, or "" */
+  const char *out;      /* output folder; made and locked for commands that write */
+  char *settings;       /* the block of settings */
+  uint64_t seed;
+  fm_lock *lock;
+  fm_results *results;
+} fm_run;
+
+typedef PetscErrorCode (*fm_command)(fm_run *run);
+
+/* fm_main - everything but MPI_Init: options, settings block, folder, lock, command, results.
+   Returns the exit status. */
+int fm_main(int argc, char **argv);
+
+/* ---- set-up shared by commands ---- */
+
+/* fm_run_path - "OUT/name" into path. */
+PetscErrorCode fm_run_path(const fm_run *run, const char *name, char path[PETSC_MAX_PATH_LEN]);
+/* fm_run_checkpoint - the checkpoint to read: -warm_start, else OUT/checkpoint.h5. */
+PetscErrorCode fm_run_checkpoint(const fm_run *run, char path[PETSC_MAX_PATH_LEN]);
+/* fm_run_flow_spec - network from the options; fields that the user did not give keep what
+   *spec says when `keep`. */
+PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_spec *spec);
+/* fm_run_micro_batch - -micro_batch; says so when ranks stay idle. */
+PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *micro_batch);
+/* fm_run_load - flow, whitening, observation and weights of fm_run_checkpoint, by -weights. */
+PetscErrorCode fm_run_load(const fm_run *run, fm_transport **transport, fm_real **theta);
+/* fm_run_log_evidence - -log_evidence, or NaN. */
+PetscErrorCode fm_run_log_evidence(double *value);
+/* fm_run_trainer_inputs - schedule, clipping, averaging and the rest of a training run from the
+   options. */
+PetscErrorCode fm_run_trainer_inputs(const fm_run *run, fm_transport *transport,
+                                     fm_objective *objective, const char *operator_text,
+                                     fm_trainer_inputs *inputs);
+
+/* fm_train - the loop of pretrain and refine: evaluate, step, report, checkpoint. `evaluate` is
+   called before the first step, every
+   `every` steps and at the end (0: only then), and may append to the history. */
+typedef struct fm_watch {
+  int64_t every;
+  PetscErrorCode (*evaluate)(fm_trainer *trainer, void *context);
+  void *context;
+} fm_watch;
+PetscErrorCode fm_train(fm_run *run, fm_trainer *trainer, const fm_watch *watch);
+/* fm_train_resume - -resume: continue from OUT/checkpoint.h5 where there is one. */
+PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resumed);
+
+/* fm_report_moments - mean, std, covariance and 5/50/95 % quantiles of [count][n] samples on
+   rank 0 as results (n <= 16). */
+PetscErrorCode fm_report_moments(fm_run *run, int64_t count, int64_t n, const double *x);
+
+#endif

@@ -1,0 +1,77 @@
+/* fm_operator - the physics: d = F(x), a list of parts (shots, frequencies; a dense matrix has
+   one).
+
+   forward means the PDE only. Vec is PETSc's, always double, laid out on the operator's space
+   communicator. */
+#ifndef FATHOM_OPERATOR_H
+#define FATHOM_OPERATOR_H
+
+#include "fathom/types.h"
+#include <petscvec.h>
+
+typedef struct fm_operator fm_operator;
+
+/* Solves counted in parts. useful: what the method asked for; spent: repeats after a kill
+   included; diagnostic: evaluation. */
+typedef enum fm_solve {
+  FM_SOLVE_F = 0,
+  FM_SOLVE_J = 1,
+  FM_SOLVE_JT = 2,
+  FM_SOLVE_KINDS = 3
+} fm_solve;
+typedef enum fm_purpose { FM_USEFUL = 0, FM_DIAGNOSTIC = 1, FM_PURPOSES = 2 } fm_purpose;
+typedef struct fm_ledger {
+  int64_t count[FM_PURPOSES][FM_SOLVE_KINDS];
+} fm_ledger;
+
+/* fm_operator_create - an operator by its name in operators.def; it reads its own options
+   (declared in its file).
+   Collective on space. Fails on an unknown name (names the known ones) and on options that do
+   not fit. */
+PetscErrorCode fm_operator_create(MPI_Comm space, const char *name, fm_operator **op);
+PetscErrorCode fm_operator_destroy(fm_operator **op);
+
+PetscErrorCode fm_operator_sizes(fm_operator *op, int64_t *x_size, int64_t *d_size);
+/* fm_operator_parts - number of parts; a part's d has fm_operator_part_size entries, which
+   follow one another in y. */
+PetscErrorCode fm_operator_parts(fm_operator *op, PetscInt *n);
+PetscErrorCode fm_operator_part_range(fm_operator *op, PetscInt part, int64_t *first,
+                                      int64_t *count);
+
+/* fm_operator_create_vecs - a model vector and a data vector of one part, with the operator's
+   layout; x or d may be NULL. Entry i of a Vec is entry i of its copy on every rank (gather.h),
+   and x has one layout for all parts. The caller destroys. */
+PetscErrorCode fm_operator_create_vecs(fm_operator *op, PetscInt part, Vec *x, Vec *d);
+
+/* fm_operator_linearize - d = F(x) of one part, and keep what jvp and vjp need (the tape).
+   Collective on space. Cost: one forward solve. A solve that fails returns with *ok false: the
+   sample is dropped, not the run. */
+PetscErrorCode fm_operator_linearize(fm_operator *op, PetscInt part, Vec x, Vec d,
+                                     PetscBool *ok);
+/* fm_operator_jvp - dd = F'(x) dx at the x of the last linearize. Fails with PETSC_ERR_ORDER
+   when nothing was linearized.
+   Collective on space. Cost: one linearised solve. */
+PetscErrorCode fm_operator_jvp(fm_operator *op, PetscInt part, Vec dx, Vec dd);
+/* fm_operator_vjp - gx = F'(x)^T dd at the x of the last linearize; gx is overwritten.
+   Collective on space.
+   Fails with PETSC_ERR_ORDER when nothing was linearized. Cost: one adjoint solve. */
+PetscErrorCode fm_operator_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx);
+
+/* fm_operator_set_purpose - what the following solves are counted as. Returns the old purpose
+   in *old (may be NULL). */
+PetscErrorCode fm_operator_set_purpose(fm_operator *op, fm_purpose purpose, fm_purpose *old);
+/* fm_operator_ledger - solves that this rank made since creation. A solve shared by the ranks
+   of `space` counts once, on the first. */
+PetscErrorCode fm_operator_ledger(fm_operator *op, fm_ledger *ledger);
+
+/* fm_operator_describe - one line for people and the checkpoint, e.g. "dense 2x2". Borrowed. */
+const char *fm_operator_describe(fm_operator *op);
+
+/* The names in operators.def, for help and for sentences. */
+int fm_operator_count(void);
+const char *fm_operator_name(int i);
+const char *fm_operator_help(int i);
+/* fm_operators_declare_options - declare the option tables of all operators. */
+PetscErrorCode fm_operators_declare_options(void);
+
+#endif

@@ -1,0 +1,39 @@
+/* To implement an operator: one file that includes this, and one line in operators.def.
+
+   operators/foo.c defines
+       const fm_option fm_foo_options[];                     ends with a NULL name; may hold the
+       end alone
+       PetscErrorCode  fm_foo_create(fm_operator *op);       reads its options, fills the fields
+       below
+   and operators.def gets   FM_OPERATOR(foo, "one help sentence")   */
+#ifndef FATHOM_OPERATOR_IMPL_H
+#define FATHOM_OPERATOR_IMPL_H
+
+#include "fathom/operator.h"
+#include "fathom/options.h"
+
+typedef struct fm_operator_ops {
+  /* d = F(x) of a part; keep the tape; *ok false where the solve failed. */
+  PetscErrorCode (*linearize)(fm_operator *op, PetscInt part, Vec x, Vec d, PetscBool *ok);
+  PetscErrorCode (*jvp)(fm_operator *op, PetscInt part, Vec dx, Vec dd);
+  PetscErrorCode (*vjp)(fm_operator *op, PetscInt part, Vec dd, Vec gx);
+  PetscErrorCode (*create_vecs)(fm_operator *op, PetscInt part, Vec *x, Vec *d);
+  PetscErrorCode (*part_range)(fm_operator *op, PetscInt part, int64_t *first,
+                               int64_t *count); /* NULL: one part, all of d */
+  PetscErrorCode (*destroy)(fm_operator *op);   /* frees op->data */
+} fm_operator_ops;
+
+struct fm_operator {
+  const fm_operator_ops *ops;
+  void *data;
+  MPI_Comm space; /* borrowed */
+  int64_t x_size, d_size;
+  PetscInt nparts;
+  char name[32], description[256];
+  /* kept by operator.c */
+  PetscInt linearized; /* part of the last linearize, -1: none */
+  fm_purpose purpose;
+  fm_ledger ledger;
+};
+
+#endif

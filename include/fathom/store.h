@@ -1,0 +1,142 @@
+/* fm_store - HDF5 as named arrays and attributes. hdf5.h is known to io/ alone.
+
+   Three kinds of store:
+     read      rank 0 of comm opens and reads, results are broadcast: every rank gets the same
+     verdict and the same bytes;
+     image     rank 0 builds the file in memory and fm_store_commit writes it atomically
+     (checkpoints, results);
+     rows      the ranks write disjoint rows of [n][...] arrays collectively (pairs, samples,
+     data).
+   Every function is collective on the store's communicator unless it says otherwise; errors are
+   agreed: all ranks fail together
+   with the same sentence. Names are absolute ("/theta/block0.x.actnorm.shift"); groups are made
+   as needed. */
+#ifndef FATHOM_STORE_H
+#define FATHOM_STORE_H
+
+#include "fathom/types.h"
+
+typedef struct fm_store fm_store;
+
+typedef enum fm_type { FM_FLOAT32, FM_FLOAT64, FM_INT64, FM_UINT8 } fm_type;
+#ifdef FM_SINGLE
+#define FM_TYPE_REAL FM_FLOAT32
+#else
+#define FM_TYPE_REAL FM_FLOAT64
+#endif
+
+#define FM_STORE_NDIM 4
+
+/* ---- read ---- */
+
+/* fm_store_open - open for reading. User errors: missing file, a folder, not HDF5 ("foreign"),
+   truncated; and, where the file
+   carries fathom's checksum line (written by fm_store_commit), a checksum that does not match.
+   */
+PetscErrorCode fm_store_open(MPI_Comm comm, const char *path, fm_store **store);
+PetscErrorCode fm_store_has(fm_store *store, const char *name,
+                            PetscBool *has); /* dataset or group */
+PetscErrorCode fm_store_shape(fm_store *store, const char *name, int *ndim,
+                              int64_t shape[FM_STORE_NDIM]);
+/* fm_store_read - the whole array, converted to `type`; `count` is the number of elements the
+   caller has room for and
+   must equal the array's (else a sentence with both shapes). Broadcast to all ranks. */
+PetscErrorCode fm_store_read(fm_store *store, const char *name, fm_type type, int64_t count,
+                             void *data);
+/* fm_store_read_rows - rows [first, first+count) of an array [n][...], broadcast to all ranks.
+   */
+PetscErrorCode fm_store_read_rows(fm_store *store, const char *name, fm_type type,
+                                  int64_t first, int64_t count, void *data);
+PetscErrorCode fm_store_read_text(fm_store *store, const char *name,
+                                  char **text); /* string dataset; PetscFree it */
+/* Attributes of a group or dataset. */
+PetscErrorCode fm_store_has_attribute(fm_store *store, const char *object, const char *name,
+                                      PetscBool *has);
+PetscErrorCode fm_store_get_integer(fm_store *store, const char *object, const char *name,
+                                    int64_t *value);
+PetscErrorCode fm_store_get_real(fm_store *store, const char *object, const char *name,
+                                 double *value);
+PetscErrorCode fm_store_get_text(fm_store *store, const char *object, const char *name,
+                                 char *text, size_t length);
+/* fm_store_list - names of the members of a group in name order, and whether each is a group;
+   free with fm_store_free_list. */
+PetscErrorCode fm_store_list(fm_store *store, const char *group, int *n, char ***names,
+                             PetscBool **is_group);
+PetscErrorCode fm_store_free_list(int n, char ***names, PetscBool **is_group);
+/* fm_store_list_attributes - names of the attributes of an object, each with its value as text.
+   */
+PetscErrorCode fm_store_list_attributes(fm_store *store, const char *object, int *n,
+                                        char ***names, char ***values);
+PetscErrorCode fm_store_free_texts(int n, char ***texts);
+PetscErrorCode fm_store_close(
+    fm_store **store); /* read stores; an image or rows store closed so is discarded */
+
+/* ---- image: built by rank 0, written at once ---- */
+
+PetscErrorCode fm_store_create(MPI_Comm comm, const char *path, fm_store **store);
+PetscErrorCode fm_store_write(fm_store *store, const char *name, fm_type type, int ndim,
+                              const int64_t *shape, const void *data);
+PetscErrorCode fm_store_write_text(fm_store *store, const char *name, const char *text);
+PetscErrorCode fm_store_set_integer(fm_store *store, const char *object, const char *name,
+                                    int64_t value);
+PetscErrorCode fm_store_set_real(fm_store *store, const char *object, const char *name,
+                                 double value);
+PetscErrorCode fm_store_set_text(fm_store *store, const char *object, const char *name,
+                                 const char *value);
+/* fm_store_commit - image: PATH.tmp, posix_fallocate, write with a last line "fathom crc32
+   XXXXXXXX length N", fsync; where
+   `previous` is not NULL the old PATH is renamed to it; rename, fsync the folder. Rows: close,
+   fsync, rename, fsync the folder.
+   A failure leaves the old file intact, removes the .tmp and says which step failed and why.
+   Destroys the store. */
+PetscErrorCode fm_store_commit(fm_store **store, const char *previous);
+
+/* ---- rows: written by all ranks ---- */
+
+typedef struct fm_field {
+  const char *name;
+  fm_type type;
+  int ndim; /* of one row; 0: a number a row */
+  int64_t shape[FM_STORE_NDIM - 1];
+} fm_field;
+
+/* fm_store_create_rows - rank 0 creates PATH.tmp serially with all space reserved, all agree,
+   then all open it. */
+PetscErrorCode fm_store_create_rows(MPI_Comm comm, const char *path, int nfield,
+                                    const fm_field *field, int64_t nrow, fm_store **store);
+/* fm_store_write_rows - this rank's rows (count may be 0); collective. Attributes may be set
+   with fm_store_set_* before the first
+   rows are written. */
+PetscErrorCode fm_store_write_rows(fm_store *store, const char *name, int64_t first,
+                                   int64_t count, const void *data);
+
+/* ---- values ---- */
+
+/* fm_store_option_array - the value of an FM_OPTION_ARRAY option: numbers "1,2,3" (shape [3])
+   or "FILE:/dataset". Data in double, to
+   be freed with PetscFree; *data NULL and ndim 0 when the option is not given and has no
+   default. A single number has ndim 1,
+   shape [1]. NaN or infinite entries are refused, with their index. Collective on comm. */
+PetscErrorCode fm_store_option_array(MPI_Comm comm, const char *option, int *ndim,
+                                     int64_t shape[FM_STORE_NDIM], double **data);
+
+/* fm_store_make_folder - make DIR and its parents on rank 0; refuses what is not writable. */
+PetscErrorCode fm_store_make_folder(MPI_Comm comm, const char *folder);
+
+/* ---- lock: one writer at a time ---- */
+
+typedef struct fm_lock fm_lock;
+/* fm_lock_take - rank 0 holds an fcntl lock on FOLDER/lock, which names host and pid; waits up
+   to `patience` seconds, then all ranks
+   refuse with a sentence that names the holder. The kernel drops the lock with the process,
+   however it dies. */
+PetscErrorCode fm_lock_take(MPI_Comm comm, const char *folder, double patience, fm_lock **lock);
+PetscErrorCode fm_lock_release(fm_lock **lock);
+/* fm_lock_note / fm_lock_noted - six counters kept beside the holder's name, written with one
+   pwrite each time (rank 0), so that
+   the solves spent by a run that was killed are known to the next. fm_lock_noted: as found when
+   the lock was taken. */
+PetscErrorCode fm_lock_note(fm_lock *lock, const int64_t counter[6]);
+PetscErrorCode fm_lock_noted(fm_lock *lock, int64_t counter[6]);
+
+#endif

@@ -1,0 +1,34 @@
+/* fm_target - the posterior as a list of energies: -log p(x, y) = likelihood + prior, every
+   normaliser kept. */
+#ifndef FATHOM_TARGET_H
+#define FATHOM_TARGET_H
+
+#include "fathom/energy.h"
+
+#define FM_TARGET_MAX 4
+
+typedef struct fm_target {
+  const fm_comm *comm;
+  fm_operator *op; /* owned; NULL: no likelihood */
+  fm_energy *energy[FM_TARGET_MAX];
+  int nenergy;
+  int64_t n, m;
+  double *y; /* [m] observed data, NULL without a likelihood */
+} fm_target;
+
+/* fm_target_create - operator, likelihood of the observed data and prior, from the options
+   -operator, -observed, -noise_std,
+   -data_mask, -prior and those of the operator and the prior. Collective on comm->world.
+   y       in   [m] observed data that override -observed (from a checkpoint), or NULL
+   Fails with a sentence on sizes that do not fit. */
+PetscErrorCode fm_target_create(const fm_comm *comm, int64_t n, int64_t m, const double *y,
+                                fm_target **target);
+PetscErrorCode fm_target_destroy(fm_target **target);
+
+/* fm_target_evaluate - as fm_energy_evaluate, summed over the list. x_bar is SET here, NULL:
+   values only.
+   part   [nenergy][nb] value of each energy, or NULL */
+PetscErrorCode fm_target_evaluate(fm_target *target, fm_key key, int64_t nb, const fm_real *x,
+                                  fm_real *value, fm_real *part, fm_real *x_bar, PetscBool *ok);
+
+#endif

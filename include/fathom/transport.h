@@ -1,0 +1,77 @@
+/* fm_transport - the flow in the user's units: whitening constants, the flow, and the
+   observation it is conditioned on.
+
+       x = mean_x + std_x T(z),   log q(x) = log N(z) - log|det dT/dz| - sum log std_x
+
+   Whitening is by constants (of the training pairs, or of the prior), never by the sample, and
+   is kept in the checkpoint. */
+#ifndef FATHOM_TRANSPORT_H
+#define FATHOM_TRANSPORT_H
+
+#include "fathom/flow.h"
+
+/* What is trained: the x lane at a frozen y lane whose values are cached, or both at a fixed
+   z_y. */
+typedef enum fm_trained { FM_TRAIN_XLANE = 0, FM_TRAIN_ALL = 1 } fm_trained;
+
+typedef struct fm_transport {
+  fm_flow *flow;                           /* owned */
+  int64_t n, m;                            /* unknowns, data seen by the y lane (0:
+                                                unconditional) */
+  double *x_mean, *x_std, *y_mean, *y_std; /* owned, [n] and [m] */
+  double x_logstd, y_logstd;               /* sum log std: what whitening adds to -log q */
+  double *y;                               /* owned, [m]: the observation, user's units; NULL:
+                                                none yet */
+  fm_condition *condition;                 /* owned; NULL: none yet */
+  fm_trained train;
+  fm_real *work; /* micro-batch arrays, grown on demand */
+  int64_t nwork;
+} fm_transport;
+
+/* fm_transport_create - build the flow; whitening is the identity until it is set. Not
+   collective. */
+PetscErrorCode fm_transport_create(const fm_flow_spec *spec, fm_transport **transport);
+PetscErrorCode fm_transport_destroy(fm_transport **transport);
+
+/* fm_transport_whiten - set the constants (copied); NULL leaves a lane's as they are. A std
+   must be positive. */
+PetscErrorCode fm_transport_whiten(fm_transport *, const double *x_mean, const double *x_std,
+                                   const double *y_mean, const double *y_std);
+
+/* fm_transport_observe - condition on y [m] (user's units): z_y = G_y(y) through theta's y
+   lane, once. */
+PetscErrorCode fm_transport_observe(fm_transport *, const fm_real *theta, const double *y);
+/* fm_transport_restore - condition on values that a checkpoint kept, bit by bit. y may be NULL.
+   */
+PetscErrorCode fm_transport_restore(fm_transport *, const double *y, int64_t count,
+                                    const fm_real *values);
+/* fm_transport_refresh - after theta's y lane moved (-train all): the cached y values anew,
+   from the same z_y. */
+PetscErrorCode fm_transport_refresh(fm_transport *, const fm_real *theta);
+
+/* fm_transport_generate - x = T(z) in the user's units, through the cached condition; logdet
+   [nb] includes sum log std_x. */
+PetscErrorCode fm_transport_generate(fm_transport *, const fm_real *theta, int64_t nb,
+                                     const fm_real *z, fm_real *x, fm_real *logdet);
+
+/* fm_transport_score - log q(x) [nb] and, where score is not NULL, its gradient in x [nb][n]; x
+   in the user's units.
+   An unconditional transport needs no observation. Cost: one pass, three more with the score.
+   */
+PetscErrorCode fm_transport_score(fm_transport *, const fm_real *theta, int64_t nb,
+                                  const fm_real *x, fm_real *logq, fm_real *score);
+
+/* fm_transport_whiten_lanes - pairs in the user's units to the flow's, in place; y NULL: x
+   alone. */
+void fm_transport_whiten_lanes(const fm_transport *, int64_t nb, fm_real *x, fm_real *y);
+void fm_transport_unwhiten(const fm_transport *, int64_t nb, fm_real *x);
+
+/* fm_transport_lanes - the lanes of nb samples for training: x, and z_y repeated in y [nb][m]
+   when -train all moves the y lane,
+   else the cached condition. */
+fm_lanes fm_transport_lanes(const fm_transport *, int64_t nb, fm_real *x, fm_real *y);
+
+/* log N(z; 0, I) of one sample. */
+double fm_log_normal(int64_t n, const fm_real *z);
+
+#endif

@@ -1,0 +1,150 @@
+/* Arrays given as options: numbers, or a dataset of a file. */
+#include "fathom/options.h"
+#include "fathom/store.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct fm_array {
+  int ndim;
+  int64_t shape[FM_STORE_NDIM];
+  double *data;
+} fm_array;
+
+static int64_t array_size(const fm_array *a) {
+  int64_t n = 1;
+
+  for (int i = 0; i < a->ndim; i++) n *= a->shape[i];
+  return n;
+}
+
+static const char *skip_blanks(const char *text) {
+  while (isspace((unsigned char)*text)) text++;
+  return text;
+}
+
+/* the number at *text, which moves behind the comma that follows or to the end; 0: no number */
+static int take_number(const char **text, double *value) {
+  char *end;
+
+  *value = strtod(*text, &end);
+  if (end == *text) return 0;
+  end = (char *)skip_blanks(end);
+  if (*end && *end != ',') return 0;
+  *text = *end ? end + 1 : end;
+  return *end ? 2 : 1; /* 2: another must follow */
+}
+
+static PetscErrorCode parse_numbers(MPI_Comm comm, const char *option, const char *text,
+                                    fm_array *a) {
+  const char *at = text;
+  int64_t n = 1, i = 0;
+  int more = 2;
+
+  PetscFunctionBegin;
+  for (const char *c = text; *c; c++) n += *c == ',';
+  PetscCall(fm_calloc(n, &a->data));
+  while (more == 2 && i < n) {
+    const char *here = skip_blanks(at);
+
+    more = take_number(&at, &a->data[i]);
+    if (!more) PetscCall(PetscFree(a->data));
+    fm_check(more, comm, PETSC_ERR_USER,
+             "-%s: entry %lld, '%.*s', is not a number; give a,b,c or FILE:/dataset", option,
+             (long long)i, (int)PetscMin((size_t)60, strcspn(here, ",")), here);
+    i++;
+  }
+  a->ndim = 1;
+  a->shape[0] = i;
+  PetscFunctionReturn(0);
+}
+
+/* where "FILE:/dataset" has its colon: the last ":/"; NULL: these are numbers */
+static const char *find_colon(const char *text) {
+  const char *found = NULL;
+
+  for (const char *at = strstr(text, ":/"); at; at = strstr(at + 1, ":/")) found = at;
+  return found;
+}
+
+static PetscErrorCode read_open(fm_store *store, const char *name, fm_array *a) {
+  PetscErrorCode code;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_shape(store, name, &a->ndim, a->shape));
+  PetscCall(fm_calloc(array_size(a), &a->data));
+  code = fm_store_read(store, name, FM_FLOAT64, array_size(a), a->data);
+  if (code) PetscCall(PetscFree(a->data));
+  PetscCall(code);
+  if (a->ndim == 0) a->ndim = 1, a->shape[0] = 1;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_file(MPI_Comm comm, const char *text, const char *colon,
+                                fm_array *a) {
+  char file[PETSC_MAX_PATH_LEN];
+  fm_store *store;
+  PetscErrorCode code;
+
+  PetscFunctionBegin;
+  fm_check((size_t)(colon - text) < sizeof(file), comm, PETSC_ERR_USER,
+           "the name of a file has %zu characters, at most %zu", (size_t)(colon - text),
+           sizeof(file) - 1);
+  PetscCall(PetscStrncpy(file, text, (size_t)(colon - text) + 1));
+  PetscCall(fm_store_open(comm, file, &store));
+  code = read_open(store, colon + 1, a);
+  PetscCall(fm_store_close(&store));
+  PetscCall(code);
+  PetscFunctionReturn(0);
+}
+
+/* "[1][0]": the place of entry i in an array */
+static void place_text(const fm_array *a, int64_t i, char *text, size_t length) {
+  int64_t stride = array_size(a);
+  size_t used = 0;
+
+  for (int d = 0; d < a->ndim && used < length; d++) {
+    stride /= a->shape[d];
+    used += (size_t)snprintf(text + used, length - used, "[%lld]", (long long)(i / stride));
+    i %= stride;
+  }
+}
+
+static PetscErrorCode check_finite(MPI_Comm comm, const char *option, fm_array *a) {
+  const int64_t n = array_size(a);
+  int64_t i = 0;
+  double bad;
+  char place[128] = "";
+
+  PetscFunctionBegin;
+  while (i < n && isfinite(a->data[i])) i++;
+  if (i == n) PetscFunctionReturn(0);
+  place_text(a, i, place, sizeof(place));
+  bad = a->data[i];
+  PetscCall(PetscFree(a->data));
+  SETERRQ(comm, PETSC_ERR_USER, "-%s: entry %s is %g, expected a finite number", option, place,
+          bad);
+}
+
+PetscErrorCode fm_store_option_array(MPI_Comm comm, const char *option, int *ndim,
+                                     int64_t shape[FM_STORE_NDIM], double **data) {
+  const char *text = NULL, *colon;
+  fm_array a = {0};
+
+  PetscFunctionBegin;
+  *ndim = 0;
+  *data = NULL;
+  for (int i = 0; i < FM_STORE_NDIM; i++) shape[i] = 0;
+  PetscCall(fm_option_text(option, &text));
+  if (!text || !*skip_blanks(text)) PetscFunctionReturn(0);
+  colon = find_colon(text);
+  if (colon)
+    PetscCall(read_file(comm, text, colon, &a));
+  else
+    PetscCall(parse_numbers(comm, option, text, &a));
+  PetscCall(check_finite(comm, option, &a));
+  *ndim = a.ndim;
+  for (int i = 0; i < a.ndim; i++) shape[i] = a.shape[i];
+  *data = a.data;
+  PetscFunctionReturn(0);
+}

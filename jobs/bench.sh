@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Timings against other programs, on the same core in the same run. Sets up and builds like the other scripts.
+#
+#   bash jobs/bench.sh toy
+#
+# toy: seconds a training step (forward KL, batch 64, depth 8, hidden 64, float, Adam, micro-batches of 16, exact sum) of
+# experiment A1, against the same network in PyTorch (bench/toy_torch.py), where PyTorch is installed. Both are pinned to one
+# core with one thread and run in turn, three times; the median of the three is taken of each.
+set -euo pipefail
+# shellcheck source=jobs/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+python=/usr/bin/python3
+rounds=3
+
+# field NAME - the value of a "result NAME VALUE UNIT" line on standard input
+field() { awk -v name="$1" '$1 == "result" && $2 == name { print $3; found = 1 } END { exit !found }'; }
+
+median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
+
+# the last core that this process may use
+last_core() {
+  local list
+  list=$(taskset -cp $$)
+  printf '%s' "${list##*[ ,-]}"
+}
+
+fathom_step() { # WORK ROUND
+  taskset -c "$core" "$fathom_build/fathom" pretrain -pairs "$1/pairs/pairs.h5" -flow_depth 8 -flow_hidden 64 \
+    -batch_size 64 -micro_batch 16 -epochs 8 -seed 1 -out "$1/pretrain$2" >"$1/fathom.log" 2>&1 \
+    || { cat "$1/fathom.log" >&2; return 1; }
+  field step_seconds <"$1/fathom.log"
+}
+
+torch_step() { # WORK
+  OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c "$core" "$python" "$fathom_root/jobs/bench/toy_torch.py" \
+    >"$1/torch.log" 2>&1 || { cat "$1/torch.log" >&2; return 1; }
+  field torch_step_seconds <"$1/torch.log"
+}
+
+bench_toy() {
+  local work torch=yes round value ours=() theirs=() step torch_value
+  work=$(mktemp -d)
+  # shellcheck disable=SC2064  # the folder of now
+  trap "rm -rf '$work'" EXIT
+  core=$(last_core)
+  if ! "$python" -c 'import torch' 2>/dev/null; then
+    torch=no
+    fathom_say "PyTorch is not installed (Debian: apt-get install python3-torch): timing fathom alone"
+  fi
+  "$fathom_build/fathom" simulate -prior rosenbrock -operator dense -dense_matrix 1,0,0,1 -noise_std 0.4 \
+    -pairs_count 5000 -seed 1 -out "$work/pairs" >"$work/simulate.log" 2>&1 || { cat "$work/simulate.log" >&2; return 1; }
+  for ((round = 1; round <= rounds; round++)); do
+    value=$(fathom_step "$work" "$round")
+    ours+=("$value")
+    printf 'round %d: fathom %s s' "$round" "$value"
+    if [[ $torch == yes ]]; then
+      value=$(torch_step "$work")
+      theirs+=("$value")
+      printf ', PyTorch %s s (%s)' "$value" "$(awk '/^result torch_(eager|script)/ {
+        sub(/^torch_/, "", $2); sub(/_?step_seconds/, "", $2); printf "%s%s %s", comma, $2, $3; comma = ", " }' "$work/torch.log")"
+    fi
+    printf '\n'
+  done
+  step=$(median "${ours[@]}")
+  printf 'processor: %s, core %s\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)" "$core"
+  printf 'result toy_step_seconds %s s\n' "$step"
+  [[ $torch == yes ]] || return 0
+  torch_value=$(median "${theirs[@]}")
+  printf 'PyTorch %s, one thread\n' "$(field torch_version <"$work/torch.log")"
+  printf 'result toy_step_torch_seconds %s s\n' "$torch_value"
+  printf 'result toy_step_vs_torch %s 1\n' "$(awk -v a="$torch_value" -v b="$step" 'BEGIN { printf "%.2f", a / b }')"
+}
+
+case ${1:-} in
+  toy)
+    fathom_setup
+    bench_toy ;;
+  *)
+    printf 'usage: bash jobs/bench.sh toy\n' >&2
+    exit 2 ;;
+esac

@@ -1,0 +1,145 @@
+#include "fathom/share.h"
+#include <math.h>
+
+enum { FLAG_OUTSIDE, FLAG_NONFINITE, FLAGS };
+#define LOW_SHIFT 0x1p40
+#define HIGH_LIMIT 0x1p50
+
+/* One buffer for the one Allreduce: hi[n] lo[n] | terms hi lo | counts | flags. */
+struct fm_share {
+  int64_t n, length;
+  int64_t *hi, *lo, *term, *count, *flag;
+  fm_real *scratch;
+  int window;
+};
+
+PetscErrorCode fm_share_create(int64_t ntheta, fm_share **share) {
+  fm_share *s;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&s));
+  s->n = ntheta;
+  s->length = 2 * ntheta + 2 * FM_SHARE_TERMS + FM_SHARE_COUNTS + FLAGS;
+  PetscCall(fm_calloc(s->length, &s->hi));
+  PetscCall(fm_calloc(ntheta, &s->scratch));
+  s->lo = s->hi + ntheta;
+  s->term = s->lo + ntheta;
+  s->count = s->term + 2 * FM_SHARE_TERMS;
+  s->flag = s->count + FM_SHARE_COUNTS;
+  *share = s;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_share_destroy(fm_share **share) {
+  PetscFunctionBegin;
+  if (*share) {
+    PetscCall(PetscFree((*share)->hi));
+    PetscCall(PetscFree((*share)->scratch));
+  }
+  PetscCall(PetscFree(*share));
+  PetscFunctionReturn(0);
+}
+
+void fm_share_begin(fm_share *share, int window) {
+  share->window = window;
+  memset(share->hi, 0, (size_t)share->length * sizeof(int64_t));
+  memset(share->scratch, 0, (size_t)share->n * sizeof(fm_real));
+}
+
+fm_real *fm_share_scratch(fm_share *share) { return share->scratch; }
+
+/* hi += rint(g 2^e), lo += rint(rest 2^40); returns the largest |g 2^e|, NaN where any g is. */
+static double add_limbs(int64_t n, double scale, fm_real *restrict g, int64_t *restrict hi,
+                        int64_t *restrict lo) {
+  double largest = 0., poison = 0.;
+
+  for (int64_t i = 0; i < n; i++) {
+    const double v = (double)g[i] * scale, h = rint(v);
+    const double size = fabs(v);
+
+    largest = size > largest ? size : largest;
+    poison += v - v; /* 0, or NaN where v is not finite */
+    hi[i] += (int64_t)h;
+    lo[i] += (int64_t)rint((v - h) * LOW_SHIFT);
+    g[i] = 0;
+  }
+  return largest + poison;
+}
+
+static void raise_flags(fm_share *share, double largest) {
+  if (!isfinite(largest))
+    share->flag[FLAG_NONFINITE] = 1;
+  else if (largest >= HIGH_LIMIT)
+    share->flag[FLAG_OUTSIDE] = 1;
+}
+
+void fm_share_add_gradient(fm_share *share) {
+  raise_flags(share, add_limbs(share->n, ldexp(1., share->window), share->scratch, share->hi,
+                               share->lo));
+}
+
+void fm_share_add_term(fm_share *share, int term, double value) {
+  const double v = ldexp(value, share->window - 20), h = rint(v);
+
+  raise_flags(share, fabs(v));
+  if (!(fabs(v) < HIGH_LIMIT)) return;
+  share->term[2 * term] += (int64_t)h;
+  share->term[2 * term + 1] += (int64_t)rint((v - h) * LOW_SHIFT);
+}
+
+void fm_share_add_count(fm_share *share, int count, int64_t value) {
+  share->count[count] += value;
+}
+
+void fm_share_flag(fm_share *share) { share->flag[FLAG_NONFINITE] = 1; }
+
+PetscErrorCode fm_share_reduce(fm_share *share, MPI_Comm sample) {
+  PetscMPIInt size;
+  const int64_t most = 1 << 24; /* entries a message: MPI counts are int */
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(sample, &size));
+  if (size == 1) PetscFunctionReturn(0);
+  for (int64_t i = 0; i < share->length; i += most)
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, share->hi + i,
+                               (PetscMPIInt)PetscMin(most, share->length - i), MPI_INT64_T,
+                               MPI_SUM, sample));
+  PetscFunctionReturn(0);
+}
+
+fm_share_state fm_share_verdict(const fm_share *share) {
+  if (share->flag[FLAG_NONFINITE]) return FM_SHARE_NONFINITE;
+  return share->flag[FLAG_OUTSIDE] ? FM_SHARE_OUTSIDE : FM_SHARE_GOOD;
+}
+
+double fm_share_term(const fm_share *share, int term) {
+  const double v =
+      (double)share->term[2 * term] + (double)share->term[2 * term + 1] / LOW_SHIFT;
+
+  return ldexp(v, 20 - share->window);
+}
+
+int64_t fm_share_count(const fm_share *share, int count) { return share->count[count]; }
+
+void fm_share_gradient(const fm_share *share, double scale, fm_real *grad) {
+  const int64_t *restrict hi = share->hi, *restrict lo = share->lo;
+  const double s = ldexp(scale, -share->window), low = 1. / LOW_SHIFT;
+
+  for (int64_t i = 0; i < share->n; i++)
+    grad[i] = (fm_real)(((double)hi[i] + (double)lo[i] * low) * s);
+}
+
+void fm_exact_add(fm_exact *sum, double value) {
+  const double h = rint(value);
+
+  sum->hi += (int64_t)h;
+  sum->lo += (int64_t)rint((value - h) * LOW_SHIFT);
+}
+
+double fm_exact_value(fm_exact sum) { return (double)sum.hi + (double)sum.lo / LOW_SHIFT; }
+
+PetscErrorCode fm_exact_reduce(fm_exact *sums, int n, MPI_Comm comm) {
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sums, 2 * n, MPI_INT64_T, MPI_SUM, comm));
+  PetscFunctionReturn(0);
+}

@@ -1,0 +1,97 @@
+#include "cli/arguments.h"
+#include <errno.h>
+#include <yaml.h>
+
+static char sentence_text[1024];
+
+static PetscBool is_option(const char *word) {
+  char *end;
+
+  if (word[0] != '-' || !word[1]) return PETSC_FALSE;
+  (void)strtod(word, &end); /* a negative number is a value */
+  return *end ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Split "-option=value" in place into two words. */
+static void take_option(fm_arguments *a, char *word) {
+  char *equals = strchr(word, '=');
+
+  if (equals) *equals = 0;
+  if (word[1] == '-') word++; /* --option too */
+  a->argv[a->argc++] = word;
+  if (equals) a->argv[a->argc++] = equals + 1;
+}
+
+static void find_yaml(fm_arguments *a) {
+  for (int i = 1; i + 1 < a->argc; i++)
+    if (!strcmp(a->argv[i], "-options_file_yaml")) a->yaml = a->argv[i + 1];
+}
+
+int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sentence) {
+  size_t length = 1;
+  char *at;
+
+  memset(a, 0, sizeof(*a));
+  for (int i = 0; i < argc; i++) length += strlen(argv[i]) + 1;
+  a->copy = at = malloc(length);
+  a->argv = malloc((2 * (size_t)argc + 2) * sizeof(char *));
+  a->command = a->argument = "";
+  *sentence = sentence_text;
+  for (int i = 0; i < argc; i++) {
+    char *word = strcpy(at, argv[i]);
+
+    at += strlen(word) + 1;
+    if (i && is_option(word))
+      take_option(a, word);
+    else if (i == 1)
+      a->command = word;
+    else if (i == 2)
+      a->argument = word;
+    else if (!i || is_option(argv[i - 1]))
+      a->argv[a->argc++] = word;
+    else {
+      snprintf(sentence_text, sizeof(sentence_text),
+               "unexpected word '%s': options begin with a dash", word);
+      return 1;
+    }
+  }
+  a->argv[a->argc] = NULL;
+  find_yaml(a);
+  return 0;
+}
+
+void fm_arguments_free(fm_arguments *a) {
+  free(a->copy);
+  free(a->argv);
+}
+
+static const char *parse(FILE *file, const char *path) {
+  yaml_parser_t parser;
+  yaml_event_t event;
+  int done = 0, good = 1;
+
+  if (!yaml_parser_initialize(&parser)) return "out of memory";
+  yaml_parser_set_input_file(&parser, file);
+  while (good && !done && (good = yaml_parser_parse(&parser, &event))) {
+    done = event.type == YAML_STREAM_END_EVENT;
+    yaml_event_delete(&event);
+  }
+  if (!good)
+    snprintf(sentence_text, sizeof(sentence_text), "'%s' line %lu: %s", path,
+             (unsigned long)parser.problem_mark.line + 1,
+             parser.problem ? parser.problem : "not YAML");
+  yaml_parser_delete(&parser);
+  return good ? NULL : sentence_text;
+}
+
+const char *fm_yaml_check(const char *path) {
+  FILE *file = fopen(path, "r");
+  const char *problem;
+
+  snprintf(sentence_text, sizeof(sentence_text), "cannot open the options file '%s': %s", path,
+           strerror(errno));
+  if (!file) return sentence_text;
+  problem = parse(file, path);
+  fclose(file);
+  return problem;
+}

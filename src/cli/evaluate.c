@@ -1,0 +1,121 @@
+/* evaluate - how good is q: on pairs, and at one observation. */
+#include "fathom/command.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+#include <math.h>
+
+static PetscErrorCode on_pairs(fm_run *run, fm_transport *t, const fm_real *theta,
+                               const char *path) {
+  fm_dataset *data;
+  int64_t count, *row;
+  double nll, se, nll_y;
+
+  PetscFunctionBegin;
+  PetscCall(fm_dataset_open(run->comm.world, path, &data));
+  count = fm_dataset_count(data);
+  fm_check(fm_shape_size(fm_dataset_shape_x(data)) == t->n, run->comm.world, PETSC_ERR_USER,
+           "/x of '%s' has %lld unknowns a row, the flow has %lld", path,
+           (long long)fm_shape_size(fm_dataset_shape_x(data)), (long long)t->n);
+  fm_check(!t->m || fm_shape_size(fm_dataset_shape_y(data)) == t->m, run->comm.world,
+           PETSC_ERR_USER, "/y of '%s' has %lld data a row, the flow is conditioned on %lld",
+           path, (long long)fm_shape_size(fm_dataset_shape_y(data)), (long long)t->m);
+  PetscCall(fm_calloc(count, &row));
+  for (int64_t i = 0; i < count; i++) row[i] = i;
+  PetscCall(fm_pairs_loss(&run->comm, t, theta, data, count, row, &nll, &se, &nll_y));
+  PetscCall(fm_result(run->results, "nll", nll, "nats"));
+  PetscCall(fm_result(run->results, "nll_se", se, "nats"));
+  PetscCall(fm_result(run->results, "nll_x_given_y", nll - nll_y, "nats"));
+  PetscCall(PetscFree(row));
+  PetscCall(fm_dataset_close(&data));
+  PetscFunctionReturn(0);
+}
+
+/* Moments and weights as arrays: OUT/evaluation.h5. */
+static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d) {
+  const double p[] = {0.05, 0.5, 0.95};
+  const int64_t one[] = {n}, two[] = {n, n}, three[] = {n, 3}, count[] = {d->count};
+  double *mean, *std, *cov, *quantile;
+  char path[PETSC_MAX_PATH_LEN];
+  fm_store *store;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc4(n, &mean, n, &std, n * n, &cov, 3 * n, &quantile));
+  if (d->x) {
+    fm_samples_mean(d->count, n, d->x, NULL, mean);
+    fm_samples_covariance(d->count, n, d->x, NULL, mean, cov);
+    for (int64_t i = 0; i < n; i++) std[i] = sqrt(cov[i * n + i]);
+    for (int64_t i = 0; i < n; i++)
+      PetscCall(fm_samples_quantiles(d->count, n, d->x, i, 3, p, quantile + 3 * i));
+  }
+  PetscCall(fm_run_path(run, "evaluation.h5", path));
+  PetscCall(fm_store_create(run->comm.world, path, &store));
+  PetscCall(fm_store_write(store, "/mean", FM_FLOAT64, 1, one, mean));
+  PetscCall(fm_store_write(store, "/std", FM_FLOAT64, 1, one, std));
+  PetscCall(fm_store_write(store, "/covariance", FM_FLOAT64, 2, two, cov));
+  PetscCall(fm_store_write(store, "/quantiles_05_50_95", FM_FLOAT64, 2, three, quantile));
+  PetscCall(fm_store_write(store, "/log_weight", FM_FLOAT64, 1, count, d->log_weight));
+  PetscCall(fm_store_commit(&store, NULL));
+  PetscCall(PetscFree4(mean, std, cov, quantile));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode report(fm_run *run, const fm_diagnosis *d, double log_evidence) {
+  fm_results *r = run->results;
+
+  PetscFunctionBegin;
+  PetscCall(fm_result(r, "evaluation_latents", (double)d->count, "1"));
+  PetscCall(fm_result(r, "failed", (double)d->failed, "1"));
+  PetscCall(fm_result(r, "j", d->objective, "nats"));
+  PetscCall(fm_result(r, "j_se", d->objective_se, "nats"));
+  PetscCall(fm_result(r, isnan(log_evidence) ? "minus_elbo" : "kl", d->kl, "nats"));
+  PetscCall(fm_result(r, "kl_se", d->kl_se, "nats"));
+  PetscCall(fm_result(r, "ess_fraction", d->ess_fraction, "1"));
+  PetscCall(fm_result(r, "log_evidence", d->log_evidence, "nats"));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real *theta) {
+  double log_evidence;
+  fm_target *target;
+  fm_diagnosis d;
+  PetscBool given;
+  int64_t latents;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_log_evidence(&log_evidence));
+  PetscCall(fm_option_integer_in("evaluation_latents", 2, 1 << 30, &latents));
+  PetscCall(fm_option_given("observed", &given));
+  PetscCall(fm_target_create(&run->comm, t->n, t->m, given ? NULL : t->y, &target));
+  if (t->m &&
+      !(t->condition && t->y && !memcmp(t->y, target->y, (size_t)t->m * sizeof(double)))) {
+    if (t->condition) fm_warn("the checkpoint was refined at other data than -observed");
+    PetscCall(fm_transport_observe(t, theta, target->y));
+  }
+  PetscCall(fm_diagnose(target, t, theta, run->seed, FM_STREAM_EVALUATE, latents,
+                        isnan(log_evidence) ? 0. : log_evidence, PETSC_TRUE, &d));
+  PetscCall(report(run, &d, log_evidence));
+  PetscCall(fm_report_moments(run, d.count, t->n, d.x));
+  PetscCall(write_arrays(run, t->n, &d));
+  PetscCall(fm_diagnosis_clear(&d));
+  PetscCall(fm_target_destroy(&target));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_command_evaluate(fm_run *run) {
+  const char *pairs, *op;
+  fm_transport *t;
+  fm_real *theta;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("pairs", &pairs));
+  PetscCall(fm_option_text("operator", &op));
+  fm_check(
+      pairs[0] || op[0], run->comm.world, PETSC_ERR_USER,
+      "nothing to evaluate on: give -pairs FILE.h5, or -operator, -prior, -noise_std and -observed");
+  PetscCall(fm_run_load(run, &t, &theta));
+  if (pairs[0]) PetscCall(on_pairs(run, t, theta, pairs));
+  if (op[0]) PetscCall(at_observation(run, t, theta));
+  PetscCall(PetscFree(theta));
+  PetscCall(fm_transport_destroy(&t));
+  PetscFunctionReturn(0);
+}

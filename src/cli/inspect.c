@@ -1,0 +1,135 @@
+/* inspect - what is in a checkpoint or data file; FILE:/dataset prints its numbers, a row a
+   line. */
+#include "fathom/command.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+
+static PetscErrorCode show_attributes(fm_store *store, const char *object, int indent) {
+  char **names, **values;
+  int n, n_values;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_list_attributes(store, object, &n, &names, &values));
+  n_values = n;
+  for (int i = 0; i < n; i++) fm_log("%*s%s = %s", indent, "", names[i], values[i]);
+  PetscCall(fm_store_free_texts(n, &names));
+  PetscCall(fm_store_free_texts(n_values, &values));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode show_dataset(fm_store *store, const char *path, const char *name,
+                                   int indent) {
+  int64_t shape[FM_STORE_NDIM];
+  char text[128] = "";
+  size_t used = 0;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_shape(store, path, &ndim, shape));
+  for (int d = 0; d < ndim; d++)
+    used += (size_t)snprintf(text + used, sizeof(text) - used, "[%lld]", (long long)shape[d]);
+  fm_log("%*s%-40s %s", indent, "", name, ndim ? text : "text or scalar");
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode show_group(fm_store *store, const char *group, int indent) {
+  PetscBool *is_group;
+  char **names;
+  int n;
+
+  PetscFunctionBegin;
+  PetscCall(show_attributes(store, group, indent));
+  PetscCall(fm_store_list(store, group, &n, &names, &is_group));
+  for (int i = 0; i < n; i++) {
+    char path[512];
+
+    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", group[1] ? group : "", names[i]));
+    if (!is_group[i]) {
+      PetscCall(show_dataset(store, path, names[i], indent));
+      continue;
+    }
+    fm_log("%*s%s/", indent, "", names[i]);
+    PetscCall(show_group(store, path, indent + 2));
+  }
+  PetscCall(fm_store_free_list(n, &names, &is_group));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode print_rows(fm_store *store, const char *name) {
+  int64_t shape[FM_STORE_NDIM], width = 1, count = 1;
+  double *data;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_shape(store, name, &ndim, shape));
+  for (int d = 0; d < ndim; d++) count *= shape[d];
+  for (int d = 1; d < ndim; d++) width *= shape[d];
+  PetscCall(fm_calloc(count, &data));
+  PetscCall(fm_store_read(store, name, FM_FLOAT64, count, data));
+  for (int64_t i = 0; i < count; i++)
+    PetscCall(PetscPrintf(PETSC_COMM_WORLD, "%.17g%c", data[i], (i + 1) % width ? '\t' : '\n'));
+  PetscCall(PetscFree(data));
+  PetscFunctionReturn(0);
+}
+
+/* A text dataset has no numeric shape: print it as it is. */
+static PetscErrorCode print_dataset(fm_store *store, const char *name) {
+  int64_t shape[FM_STORE_NDIM];
+  char *text;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_shape(store, name, &ndim, shape));
+  if (ndim) PetscCall(print_rows(store, name));
+  if (ndim) PetscFunctionReturn(0);
+  PetscCall(fm_store_read_text(store, name, &text));
+  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "%s\n", text));
+  PetscCall(PetscFree(text));
+  PetscFunctionReturn(0);
+}
+
+/* The layers of the network that the checkpoint holds. */
+static PetscErrorCode show_layer(const char *name, const char *kind, fm_lane lane,
+                                 int64_t nparameter, void *context) {
+  PetscFunctionBegin;
+  fm_log("  %-28s %-12s %s %10lld", name, kind, lane == FM_LANE_X ? "x" : "y",
+         (long long)nparameter);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode show_network(const fm_run *run, const char *path) {
+  fm_transport *transport;
+  fm_real *theta;
+
+  PetscFunctionBegin;
+  PetscCall(fm_checkpoint_load(run->comm.world, path, FM_WEIGHTS_LAST, &transport, &theta));
+  fm_log("network, in normalizing order:\n  %-28s %-12s %s %10s", "layer", "kind", "lane",
+         "parameters");
+  PetscCall(fm_flow_visit_layers(transport->flow, show_layer, NULL));
+  fm_log("  %-28s %-12s   %10lld", "all", "", (long long)fm_flow_layout(transport->flow)->size);
+  PetscCall(PetscFree(theta));
+  PetscCall(fm_transport_destroy(&transport));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_command_inspect(fm_run *run) {
+  char path[PETSC_MAX_PATH_LEN];
+  PetscBool checkpoint;
+  fm_store *store;
+  char *name;
+
+  PetscFunctionBegin;
+  fm_check(run->argument[0], run->comm.world, PETSC_ERR_USER,
+           "name a file: fathom inspect FILE or FILE:/dataset");
+  PetscCall(PetscStrncpy(path, run->argument, sizeof(path)));
+  if ((name = strstr(path, ":/"))) *name++ = 0;
+  PetscCall(fm_store_open(run->comm.world, path, &store));
+  PetscCall(fm_store_has_attribute(store, "/", "schema_version", &checkpoint));
+  if (name)
+    PetscCall(print_dataset(store, name));
+  else
+    PetscCall(show_group(store, "/", 0));
+  PetscCall(fm_store_close(&store));
+  if (!name && checkpoint) PetscCall(show_network(run, path));
+  PetscFunctionReturn(0);
+}

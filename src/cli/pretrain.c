@@ -1,0 +1,151 @@
+/* pretrain - forward KL on pairs, eq. (3). */
+#include "fathom/command.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+#include <math.h>
+
+typedef struct {
+  fm_run *run;
+  fm_dataset *data;
+  int64_t nrow, nvalid, *row; /* row: validation first, then training */
+  fm_transport *transport;
+  fm_objective *objective;
+  fm_trainer *trainer;
+} pretraining;
+
+static PetscErrorCode open_pairs(fm_run *run, pretraining *p) {
+  const char *path;
+  double fraction;
+
+  PetscFunctionBegin;
+  p->run = run;
+  PetscCall(fm_option_text("pairs", &path));
+  fm_check(path[0], run->comm.world, PETSC_ERR_USER,
+           "no pairs: give -pairs FILE.h5 with /x [n][...] and /y [n][...]");
+  PetscCall(fm_option_real_in("validation_fraction", 0., 0.9, &fraction));
+  PetscCall(fm_dataset_open(run->comm.world, path, &p->data));
+  p->nvalid = (int64_t)(fraction * (double)fm_dataset_count(p->data));
+  p->nrow = fm_dataset_count(p->data) - p->nvalid;
+  PetscCall(fm_calloc(p->nrow + p->nvalid, &p->row));
+  fm_rng_permutation((fm_rng){run->seed, FM_STREAM_SPLIT}, 0, p->nrow + p->nvalid, p->row);
+  fm_log("pairs '%s': %lld to train on, %lld to validate", path, (long long)p->nrow,
+         (long long)p->nvalid);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode build_transport(pretraining *p) {
+  double *moments, *x_std, *y_mean, *y_std;
+  fm_flow_spec spec;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&spec, sizeof(spec)));
+  PetscCall(fm_run_flow_spec(fm_dataset_shape_x(p->data), fm_dataset_shape_y(p->data),
+                             PETSC_FALSE, &spec));
+  PetscCall(fm_transport_create(&spec, &p->transport));
+  PetscCall(fm_calloc(2 * p->transport->n + 2 * fm_shape_size(fm_dataset_shape_y(p->data)),
+                      &moments));
+  x_std = moments + p->transport->n;
+  y_mean = x_std + p->transport->n;
+  y_std = y_mean + fm_shape_size(fm_dataset_shape_y(p->data));
+  PetscCall(
+      fm_dataset_moments(p->data, p->nrow, p->row + p->nvalid, moments, x_std, y_mean, y_std));
+  PetscCall(fm_transport_whiten(p->transport, moments, x_std, y_mean, y_std));
+  PetscCall(PetscFree(moments));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode warm_start(const pretraining *p, PetscBool *warm) {
+  const char *path;
+  fm_trainer *t = p->trainer;
+  int weights;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("warm_start", &path));
+  *warm = path[0] ? PETSC_TRUE : PETSC_FALSE;
+  if (!*warm) PetscFunctionReturn(0);
+  PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
+  PetscCall(fm_checkpoint_warm_start(p->run->comm.world, path, (fm_weights)weights, t->layout,
+                                     t->theta));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode begin(pretraining *p) {
+  fm_trainer *t = p->trainer;
+  PetscBool resumed, warm;
+
+  PetscFunctionBegin;
+  PetscCall(fm_train_resume(p->run, t, &resumed));
+  if (resumed) PetscFunctionReturn(0);
+  PetscCall(warm_start(p, &warm));
+  if (!warm) {
+    PetscCall(fm_flow_initialize(p->transport->flow, (fm_rng){p->run->seed, FM_STREAM_INITIAL},
+                                 t->theta));
+    PetscCall(fm_objective_start(p->objective, t->theta));
+  }
+  PetscCall(PetscArraycpy(t->average, t->theta, t->layout->size));
+  PetscFunctionReturn(0);
+}
+
+/* Validation at each epoch's end: the averaged weights with the least loss are kept. */
+static PetscErrorCode validate(fm_trainer *t, void *context) {
+  const pretraining *p = (const pretraining *)context;
+  double nll, se;
+
+  PetscFunctionBegin;
+  PetscCall(fm_pairs_loss(&p->run->comm, p->transport, t->average, p->data, p->nvalid, p->row,
+                          &nll, &se, NULL));
+  PetscCall(fm_history_append(t->history, "validation_nll", nll));
+  PetscCall(fm_history_append(t->history, "validation_nll_se", se));
+  if (!(nll < t->best_value)) PetscFunctionReturn(0);
+  if (!t->best) PetscCall(fm_calloc(t->layout->size, &t->best));
+  PetscCall(PetscArraycpy(t->best, t->average, t->layout->size));
+  t->best_value = nll;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode train(pretraining *p) {
+  const fm_pairs_inputs pairs = {p->transport,       p->data,      p->nrow,
+                                 p->row + p->nvalid, p->run->seed, 0};
+  fm_pairs_inputs inputs = pairs;
+  fm_trainer_inputs trainer;
+  fm_watch watch = {0, NULL, p};
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_integer_in("batch_size", 1, 1 << 24, &inputs.batch));
+  PetscCall(fm_pairs_create(&inputs, &p->objective));
+  PetscCall(fm_run_trainer_inputs(p->run, p->transport, p->objective, "none", &trainer));
+  PetscCall(fm_trainer_create(&trainer, &p->trainer));
+  PetscCall(begin(p));
+  if (p->nvalid) watch = (fm_watch){fm_objective_steps_per_epoch(p->objective), validate, p};
+  PetscCall(fm_train(p->run, p->trainer, &watch));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode report(pretraining *p) {
+  fm_trainer *t = p->trainer;
+  double nll, se;
+
+  PetscFunctionBegin;
+  PetscCall(fm_pairs_loss(&p->run->comm, p->transport, t->average, p->data, p->nrow,
+                          p->row + p->nvalid, &nll, &se, NULL));
+  PetscCall(fm_result(p->run->results, "nll_train", nll, "nats"));
+  if (t->best) PetscCall(fm_result(p->run->results, "nll_validation", t->best_value, "nats"));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_command_pretrain(fm_run *run) {
+  pretraining p;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&p, sizeof(p)));
+  PetscCall(open_pairs(run, &p));
+  PetscCall(build_transport(&p));
+  PetscCall(train(&p));
+  PetscCall(report(&p));
+  PetscCall(fm_trainer_destroy(&p.trainer));
+  PetscCall(fm_objective_destroy(&p.objective));
+  PetscCall(fm_transport_destroy(&p.transport));
+  PetscCall(fm_dataset_close(&p.data));
+  PetscCall(PetscFree(p.row));
+  PetscFunctionReturn(0);
+}

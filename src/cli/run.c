@@ -1,0 +1,135 @@
+/* From argv to a command and back: everything that all commands share. */
+#include "cli/arguments.h"
+#include "cli/leave.h"
+#include "cli/options.h"
+#include "fathom/command.h"
+#include "fathom/log.h"
+#include <math.h>
+
+#define FM_COMMAND(name, writes, help) PetscErrorCode fm_command_##name(fm_run *);
+#include "commands.def"
+#undef FM_COMMAND
+
+typedef struct {
+  const char *name;
+  fm_command run;
+  PetscBool writes;
+} command_entry;
+#define FM_COMMAND(name, writes, help)                                                         \
+  {#name, fm_command_##name, writes ? PETSC_TRUE : PETSC_FALSE},
+static const command_entry commands[] = {
+#include "commands.def"
+};
+#undef FM_COMMAND
+#define FM_COMMAND(name, writes, help) #name,
+static const char *const names[] = {
+#include "commands.def"
+};
+#undef FM_COMMAND
+enum { NCOMMAND = sizeof(commands) / sizeof(commands[0]) };
+
+void openblas_set_num_threads(int);
+
+/* One BLAS thread a rank, unless the user asked for more: sums must not depend on a machine's
+   core count. */
+static void set_threads(void) {
+  if (!getenv("OPENBLAS_NUM_THREADS") && !getenv("OMP_NUM_THREADS"))
+    openblas_set_num_threads(1);
+}
+
+static PetscErrorCode find_command(const char *name, const command_entry **entry) {
+  const char *nearest;
+
+  PetscFunctionBegin;
+  *entry = NULL;
+  for (int i = 0; i < NCOMMAND; i++)
+    if (!strcmp(commands[i].name, name)) *entry = &commands[i];
+  if (*entry) PetscFunctionReturn(0);
+  nearest = fm_name_nearest(name, NCOMMAND, names);
+  SETERRQ(PETSC_COMM_WORLD, PETSC_ERR_USER, "unknown command '%s'%s%s%s (see: fathom help)",
+          name, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static PetscErrorCode announce(const fm_run *run) {
+  PetscMPIInt ranks, space;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(run->comm.world, &ranks));
+  PetscCallMPI(MPI_Comm_size(run->comm.space, &space));
+  fm_log("fathom %s %s (%s), %d rank%s = %d sample x %d space", FM_VERSION, run->command,
+         FM_PRECISION, ranks, ranks == 1 ? "" : "s", ranks / space, space);
+  fm_log("settings:\n%s", run->settings);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode open_run(fm_run *run, const command_entry *entry) {
+  int64_t ranks_per_sample, seed;
+
+  PetscFunctionBegin;
+  PetscCall(fm_options_check(run->command));
+  PetscCall(fm_option_integer_in("ranks_per_sample", 1, 1 << 20, &ranks_per_sample));
+  PetscCall(fm_option_integer_in("seed", 0, INT64_MAX, &seed));
+  PetscCall(fm_option_text("out", &run->out));
+  run->seed = (uint64_t)seed;
+  PetscCall(fm_comm_create(PETSC_COMM_WORLD, (PetscMPIInt)ranks_per_sample, &run->comm));
+  PetscCall(fm_options_settings(run->command, &run->settings));
+  PetscCall(fm_results_create(&run->results));
+  if (!entry->writes) PetscFunctionReturn(0);
+  PetscCall(announce(run));
+  PetscCall(fm_store_make_folder(run->comm.world, run->out));
+  PetscCall(fm_lock_take(run->comm.world, run->out, 10., &run->lock));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode close_run(fm_run *run, const command_entry *entry) {
+  PetscFunctionBegin;
+  if (entry->writes) PetscCall(fm_results_write(run->results, run->comm.world, run->out));
+  if (run->lock) PetscCall(fm_lock_release(&run->lock));
+  PetscCall(fm_results_destroy(&run->results));
+  PetscCall(PetscFree(run->settings));
+  PetscCall(fm_comm_destroy(&run->comm));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode run_command(const fm_arguments *a) {
+  const command_entry *entry;
+  fm_run run;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&run, sizeof(run)));
+  PetscCall(fm_cli_declare());
+  run.command = a->command[0] ? a->command : "help";
+  run.argument = a->argument;
+  PetscCall(find_command(run.command, &entry));
+  PetscCall(open_run(&run, entry));
+  PetscCall(entry->run(&run));
+  PetscCall(close_run(&run, entry));
+  fm_options_forget();
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode start_petsc(fm_arguments *a) {
+  PetscFunctionBegin;
+  PetscCall(PetscInitialize(&a->argc, &a->argv, NULL, NULL));
+  PetscCall(fm_leave_prepare(MPI_COMM_WORLD));
+  PetscFunctionReturn(0);
+}
+
+int fm_main(int argc, char **argv) {
+  const char *sentence;
+  fm_arguments a;
+  int failed;
+
+  set_threads();
+  failed = fm_arguments_read(argc, argv, &a, &sentence);
+  if (!failed && a.yaml) failed = (sentence = fm_yaml_check(a.yaml)) != NULL;
+  if (failed) {
+    a.argc = 1; /* PETSc must not read the options that are wrong */
+    fm_leave_say(sentence);
+  }
+  if (start_petsc(&a)) return 1;
+  if (failed || run_command(&a)) return fm_leave_with();
+  failed = PetscPopErrorHandler() || PetscFinalize();
+  fm_arguments_free(&a);
+  return failed;
+}

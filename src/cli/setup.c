@@ -1,0 +1,176 @@
+/* Options to the structs that the library takes. */
+#include "fathom/command.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+#include <math.h>
+
+PetscErrorCode fm_run_path(const fm_run *run, const char *name, char path[PETSC_MAX_PATH_LEN]) {
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(path, PETSC_MAX_PATH_LEN, "%s/%s", run->out, name));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_checkpoint(const fm_run *run, char path[PETSC_MAX_PATH_LEN]) {
+  const char *warm;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("warm_start", &warm));
+  if (warm[0])
+    PetscCall(PetscStrncpy(path, warm, PETSC_MAX_PATH_LEN));
+  else
+    PetscCall(fm_run_path(run, "checkpoint.h5", path));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode given_or(const char *name, PetscBool keep, PetscBool *read) {
+  PetscFunctionBegin;
+  *read = PETSC_TRUE;
+  if (keep) PetscCall(fm_option_given(name, read));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode spec_text(const char *name, PetscBool keep, char *field, size_t length) {
+  const char *text;
+  PetscBool read;
+
+  PetscFunctionBegin;
+  PetscCall(given_or(name, keep, &read));
+  PetscCall(fm_option_text(name, &text));
+  if (read) PetscCall(PetscStrncpy(field, text, length));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode spec_integer(const char *name, PetscBool keep, int64_t low, int64_t high,
+                                   int64_t *field) {
+  int64_t value;
+  PetscBool read;
+
+  PetscFunctionBegin;
+  PetscCall(given_or(name, keep, &read));
+  PetscCall(fm_option_integer_in(name, low, high, &value));
+  if (read) *field = value;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_spec *spec) {
+  PetscBool conditional;
+
+  PetscFunctionBegin;
+  PetscCall(spec_text("flow", keep, spec->network, sizeof(spec->network)));
+  PetscCall(spec_text("flow_variant", keep, spec->variant, sizeof(spec->variant)));
+  PetscCall(spec_integer("flow_depth", keep, 1, 4096, &spec->depth));
+  PetscCall(spec_integer("flow_hidden", keep, 1, 1 << 20, &spec->hidden));
+  PetscCall(spec_integer("flow_reflections", keep, 0, 1024, &spec->reflections));
+  if (keep) PetscFunctionReturn(0);
+  PetscCall(fm_option_flag("flow_conditional", &conditional));
+  spec->x = x;
+  spec->y = y;
+  if (!conditional || strcmp(spec->network, "hint")) spec->y = (fm_shape){0, {1, 1, 1}};
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *micro_batch) {
+  PetscMPIInt ranks;
+  int64_t pieces;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_integer_in("micro_batch", 1, 1 << 24, micro_batch));
+  pieces = (batch + *micro_batch - 1) / *micro_batch;
+  fm_check(
+      pieces <= FM_SHARE_LIMIT, run->comm.world, PETSC_ERR_USER,
+      "-batch_size %lld in pieces of -micro_batch %lld are %lld contributions, at most %d fit the exact "
+      "sum: raise -micro_batch",
+      (long long)batch, (long long)*micro_batch, (long long)pieces, FM_SHARE_LIMIT);
+  PetscCallMPI(MPI_Comm_size(run->comm.sample, &ranks));
+  if (ranks > pieces)
+    fm_log(
+        "%d of %d sample ranks are idle: -batch_size %lld has only %lld pieces of -micro_batch %lld",
+        (int)(ranks - pieces), ranks, (long long)batch, (long long)pieces,
+        (long long)*micro_batch);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_load(const fm_run *run, fm_transport **transport, fm_real **theta) {
+  char path[PETSC_MAX_PATH_LEN];
+  int weights;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_checkpoint(run, path));
+  PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
+  PetscCall(fm_checkpoint_load(run->comm.world, path, (fm_weights)weights, transport, theta));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_log_evidence(double *value) {
+  PetscBool given;
+
+  PetscFunctionBegin;
+  *value = (double)NAN;
+  PetscCall(fm_option_given("log_evidence", &given));
+  if (given) PetscCall(fm_option_real("log_evidence", value));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode schedule(const fm_objective *objective, fm_schedule *s) {
+  int64_t epochs;
+  int decay;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_integer_in("epochs", 0, INT64_MAX / (1 << 20), &epochs));
+  PetscCall(fm_option_choice("learning_rate_decay", FM_DECAY_CHOICES, &decay));
+  s->decay = (fm_decay)decay;
+  PetscCall(fm_option_real_in("learning_rate", 0., 1e6, &s->rate));
+  PetscCall(fm_option_real_in("learning_rate_factor", 0., 1., &s->factor));
+  PetscCall(fm_option_real_in("learning_rate_last", 0., 1., &s->last));
+  s->steps_per_epoch = fm_objective_steps_per_epoch(objective);
+  s->steps = epochs * s->steps_per_epoch;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_trainer_inputs(const fm_run *run, fm_transport *transport,
+                                     fm_objective *objective, const char *operator_text,
+                                     fm_trainer_inputs *inputs) {
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(inputs, sizeof(*inputs)));
+  inputs->comm = &run->comm;
+  inputs->transport = transport;
+  inputs->objective = objective;
+  inputs->seed = run->seed;
+  inputs->command = run->command;
+  inputs->settings = run->settings;
+  inputs->operator_text = operator_text;
+  PetscCall(fm_run_micro_batch(run, fm_objective_batch(objective, 0), &inputs->micro_batch));
+  PetscCall(fm_option_real_in("clip_norm", 0., 1e300, &inputs->clip));
+  PetscCall(fm_option_real_in("average_power", 0., 1e6, &inputs->average_power));
+  PetscCall(fm_option_real_in("max_failed_fraction", 0., 1., &inputs->max_failed_fraction));
+  PetscCall(schedule(objective, &inputs->schedule));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_report_moments(fm_run *run, int64_t count, int64_t n, const double *x) {
+  const double p[] = {0.05, 0.5, 0.95};
+  double mean[16], cov[256], quantile[3];
+  char name[64];
+
+  PetscFunctionBegin;
+  if (n > 16 || !x) PetscFunctionReturn(0);
+  fm_samples_mean(count, n, x, NULL, mean);
+  fm_samples_covariance(count, n, x, NULL, mean, cov);
+  for (int i = 0; i < n; i++) {
+    PetscCall(PetscSNPrintf(name, sizeof(name), "mean_%d", i + 1));
+    PetscCall(fm_result(run->results, name, mean[i], "model"));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "std_%d", i + 1));
+    PetscCall(fm_result(run->results, name, sqrt(cov[i * n + i]), "model"));
+    PetscCall(fm_samples_quantiles(count, n, x, i, 3, p, quantile));
+    for (int k = 0; k < 3; k++) {
+      PetscCall(PetscSNPrintf(name, sizeof(name), "quantile_%02d_%d", (int)(100. * p[k] + 0.5),
+                              i + 1));
+      PetscCall(fm_result(run->results, name, quantile[k], "model"));
+    }
+    for (int k = i + 1; k < n; k++) {
+      PetscCall(PetscSNPrintf(name, sizeof(name), "covariance_%d_%d", i + 1, k + 1));
+      PetscCall(fm_result(run->results, name, cov[i * n + k], "model^2"));
+    }
+  }
+  PetscFunctionReturn(0);
+}

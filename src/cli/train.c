@@ -1,0 +1,141 @@
+/* The loop of pretrain and refine: evaluate, step, report, checkpoint. */
+#include "fathom/command.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct {
+  int64_t first, last, stop, checkpoint_every; /* steps: begin, end, leave after, interval */
+  double report, begin, *seconds;              /* wall time a step */
+} loop;
+
+PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resumed) {
+  char path[PETSC_MAX_PATH_LEN];
+  PetscBool wanted, exists;
+  int64_t noted[6];
+
+  PetscFunctionBegin;
+  *resumed = PETSC_FALSE;
+  PetscCall(fm_option_flag("resume", &wanted));
+  if (!wanted) PetscFunctionReturn(0);
+  PetscCall(fm_run_path(run, "checkpoint.h5", path));
+  PetscCall(fm_checkpoint_exists(run->comm.world, path, &exists));
+  if (!exists) {
+    fm_log("-resume: no checkpoint '%s': starting fresh", path);
+    PetscFunctionReturn(0);
+  }
+  PetscCall(fm_checkpoint_resume(trainer, path));
+  PetscCall(fm_lock_noted(run->lock, noted));
+  for (int k = 0; k < FM_SOLVE_KINDS; k++)
+    trainer->ledger_spent[k] = PetscMax(trainer->ledger_spent[k], noted[k]);
+  fm_log("resumed '%s' at step %lld", path, (long long)trainer->step);
+  *resumed = PETSC_TRUE;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode prepare(const fm_trainer *t, loop *l) {
+  PetscFunctionBegin;
+  l->first = t->step;
+  l->last = t->in.schedule.steps;
+  PetscCall(fm_option_integer_in("stop_after", 0, INT64_MAX, &l->stop));
+  PetscCall(fm_option_integer_in("checkpoint_every", 1, INT64_MAX, &l->checkpoint_every));
+  PetscCall(fm_option_real_in("report_seconds", 0., 1e9, &l->report));
+  if (l->stop) l->last = PetscMin(l->last, l->first + l->stop);
+  l->begin = MPI_Wtime();
+  PetscCall(fm_calloc(PetscMax(0, l->last - l->first), &l->seconds));
+  PetscFunctionReturn(0);
+}
+
+static void report(const fm_trainer *t, const loop *l, PetscBool last) {
+  const double spent = MPI_Wtime() - l->begin, made = (double)(t->step - l->first);
+  const double rate = made / PetscMax(spent, 1e-9), left = (double)(l->last - t->step) / rate;
+  char solves[64] = "";
+
+  if (t->ledger[FM_SOLVE_F])
+    snprintf(solves, sizeof(solves), ", %lld F solves", (long long)t->ledger[FM_SOLVE_F]);
+  fm_progress(l->report, last, "step %lld/%lld  objective %.5f  %.1f steps/s, %.0f s left%s",
+              (long long)t->step, (long long)t->in.schedule.steps,
+              fm_history_last(t->history, "objective"), rate, left, solves);
+}
+
+static PetscErrorCode evaluate_due(fm_trainer *t, const fm_watch *watch) {
+  const PetscBool end = t->step == t->in.schedule.steps ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool due = !t->step || (watch->every && t->step % watch->every == 0);
+
+  PetscFunctionBegin;
+  if (!watch->evaluate || !(end || due)) PetscFunctionReturn(0);
+  if ((int64_t)fm_history_last(t->history, "evaluation_step") == t->step &&
+      fm_history_find(t->history, "evaluation_step"))
+    PetscFunctionReturn(0); /* a resumed run that had made it */
+  PetscCall(fm_history_append(t->history, "evaluation_step", (double)t->step));
+  PetscCall(watch->evaluate(t, watch->context));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode save(const fm_run *run, const fm_trainer *t) {
+  char path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(fm_trainer_replicas_agree(t));
+  PetscCall(fm_run_path(run, "checkpoint.h5", path));
+  PetscCall(fm_checkpoint_save(t, path));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode one_step(fm_run *run, fm_trainer *t, loop *l) {
+  const double begin = MPI_Wtime();
+  int64_t noted[6] = {0};
+
+  PetscFunctionBegin;
+  PetscCall(fm_trainer_step(t));
+  l->seconds[t->step - 1 - l->first] = MPI_Wtime() - begin;
+  PetscCall(fm_history_append(t->timing, "step_seconds", l->seconds[t->step - 1 - l->first]));
+  for (int k = 0; k < FM_SOLVE_KINDS; k++) noted[k] = t->ledger_spent[k];
+  if (noted[0]) PetscCall(fm_lock_note(run->lock, noted));
+  report(t, l, PETSC_FALSE);
+  if (t->step % l->checkpoint_every == 0 && t->step < l->last) PetscCall(save(run, t));
+  PetscFunctionReturn(0);
+}
+
+static int ascending(const void *a, const void *b) {
+  const double left = *(const double *)a, right = *(const double *)b;
+
+  return (left > right) - (left < right);
+}
+
+static PetscErrorCode results(fm_run *run, const fm_trainer *t, loop *l) {
+  const int64_t made = t->step - l->first;
+
+  PetscFunctionBegin;
+  PetscCall(fm_result(run->results, "parameters", (double)t->layout->size, "1"));
+  PetscCall(fm_result(run->results, "steps", (double)t->step, "1"));
+  if (t->step)
+    PetscCall(
+        fm_result(run->results, "objective", fm_history_last(t->history, "objective"), "nats"));
+  if (made > 0) {
+    qsort(l->seconds, (size_t)made, sizeof(double), ascending);
+    PetscCall(fm_result(run->results, "step_seconds", l->seconds[made / 2], "s"));
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
+  loop l;
+
+  PetscFunctionBegin;
+  PetscCall(prepare(t, &l));
+  PetscCall(evaluate_due(t, watch));
+  while (t->step < l.last) {
+    PetscCall(one_step(run, t, &l));
+    PetscCall(evaluate_due(t, watch));
+  }
+  if (t->step > l.first) report(t, &l, PETSC_TRUE);
+  PetscCall(save(run, t));
+  if (t->step < t->in.schedule.steps)
+    fm_log("stopped at step %lld of %lld: continue with -resume", (long long)t->step,
+           (long long)t->in.schedule.steps);
+  PetscCall(results(run, t, &l));
+  PetscCall(PetscFree(l.seconds));
+  PetscFunctionReturn(0);
+}

@@ -1,0 +1,161 @@
+#include "flow/affine.h"
+#include "flow/kernels.h"
+#include <string.h>
+
+PetscErrorCode fm_affine_build(fm_affine *affine, fm_flow *flow, fm_layer *layer,
+                               const char *prefix, int64_t source, int64_t nin, int64_t target,
+                               int64_t width) {
+  PetscFunctionBegin;
+  affine->source = source;
+  affine->target = target;
+  affine->width = width;
+  affine->official = !strcmp(fm_flow_get_spec(flow)->variant, "official");
+  PetscCall(fm_conditioner_build(&affine->net, flow, layer, prefix, nin, 2 * width));
+  PetscFunctionReturn(0);
+}
+
+int64_t fm_affine_work(const fm_affine *affine, int64_t nb) {
+  return nb * 2 * affine->width + fm_conditioner_work(&affine->net, nb);
+}
+
+/* Scales S, shifts T and what belongs to them, [rows][width] each. */
+typedef struct scales {
+  fm_real *s, *t, *slope, *log_s;
+  int64_t step, step_slope; /* from a sample's row to the next one's; 0: all share the first */
+  fm_activations act;
+} scales;
+
+/* Evaluate the conditioner; out becomes (S, T). work is split as slope, log_s, activations. */
+static scales evaluate(const fm_affine *affine, const fm_pass *pass, fm_rows in, int want_slope,
+                       int want_log) {
+  const int64_t w = affine->width, rows = in.count;
+  scales a = {.slope = pass->work, .log_s = pass->work + rows * w};
+
+  a.act = fm_conditioner_apply(&affine->net, pass->theta, in, pass->work + 2 * rows * w);
+  if (affine->official) fm_relu(rows * 2 * w, a.act.out);
+  for (int64_t b = 0; b < rows; b++)
+    fm_scale(w, affine->official, a.act.out + b * 2 * w, want_slope ? a.slope + b * w : NULL,
+             want_log ? a.log_s + b * w : NULL);
+  a.s = a.act.out;
+  a.t = a.act.out + w;
+  a.step = rows == 1 ? 0 : 2 * w;
+  a.step_slope = rows == 1 ? 0 : w;
+  return a;
+}
+
+static void add_logdet(const fm_affine *affine, const scales *a, fm_direction direction,
+                       int64_t nb, fm_real *logdet) {
+  for (int64_t b = 0; b < nb; b++) {
+    const fm_real *log_s = a->log_s + b * a->step_slope;
+    fm_real sum = 0;
+
+    for (int64_t j = 0; j < affine->width; j++) sum += log_s[j];
+    logdet[b] += direction == FM_NORMALIZE ? sum : -sum;
+  }
+}
+
+void fm_affine_apply(const fm_affine *affine, const fm_pass *pass, fm_rows in, fm_rows v,
+                     fm_real *logdet) {
+  const scales a = evaluate(affine, pass, in, 0, logdet != NULL);
+
+  for (int64_t b = 0; b < v.count; b++) {
+    const fm_real *s = a.s + b * a.step, *t = a.t + b * a.step;
+    fm_real *x = v.p + b * v.stride;
+
+    if (pass->direction == FM_NORMALIZE)
+      for (int64_t j = 0; j < affine->width; j++) x[j] = s[j] * x[j] + t[j];
+    else
+      for (int64_t j = 0; j < affine->width; j++) x[j] = (x[j] - t[j]) / s[j];
+  }
+  if (logdet) add_logdet(affine, &a, pass->direction, v.count, logdet);
+}
+
+/* One row, normalizing: v = S x + T; on exit x and x_bar. */
+static void normalize_vjp(int64_t width, const fm_real *s, const fm_real *t,
+                          const fm_real *slope, fm_real logdet_bar, fm_real *v, fm_real *v_bar,
+                          fm_real *raw_bar, fm_real *t_bar) {
+  for (int64_t j = 0; j < width; j++) {
+    const fm_real scaled = v[j] - t[j], g = v_bar[j];
+
+    v[j] = scaled / s[j];
+    v_bar[j] = g * s[j];
+    raw_bar[j] += (g * scaled + logdet_bar) * slope[j];
+    t_bar[j] += g;
+  }
+}
+
+/* One row, generating: v = (z - T) / S; on exit z and z_bar. */
+static void generate_vjp(int64_t width, const fm_real *s, const fm_real *t,
+                         const fm_real *slope, fm_real logdet_bar, fm_real *v, fm_real *v_bar,
+                         fm_real *raw_bar, fm_real *t_bar) {
+  for (int64_t j = 0; j < width; j++) {
+    const fm_real x = v[j], g = v_bar[j], g_over_s = g / s[j];
+
+    v[j] = s[j] * x + t[j];
+    v_bar[j] = g_over_s;
+    raw_bar[j] -= (g * x + logdet_bar) * slope[j];
+    t_bar[j] -= g_over_s;
+  }
+}
+
+void fm_affine_vjp(const fm_affine *affine, const fm_pass *pass, fm_rows in, fm_rows in_bar,
+                   fm_rows v, fm_rows v_bar, const fm_real *logdet_bar) {
+  const int64_t w = affine->width, nout = in.count * 2 * w;
+  const scales a = evaluate(affine, pass, in, 1, 0);
+  fm_real *out_bar = a.act.out_bar;
+
+  memset(out_bar, 0, (size_t)nout * sizeof(fm_real));
+  for (int64_t b = 0; b < v.count; b++)
+    (pass->direction == FM_NORMALIZE ? normalize_vjp : generate_vjp)(
+        w, a.s + b * a.step, a.t + b * a.step, a.slope + b * a.step_slope,
+        logdet_bar ? logdet_bar[b] : 0, v.p + b * v.stride, v_bar.p + b * v_bar.stride,
+        out_bar + b * a.step, out_bar + b * a.step + w);
+  if (affine->official) /* S > 1/2 there, and its slope is 0 where its ReLU was closed */
+    fm_relu_vjp(nout, a.act.out, out_bar);
+  fm_conditioner_vjp(&affine->net, pass->theta, in, &a.act, in_bar, pass->theta_bar);
+}
+
+/* ---- sequences ---- */
+
+static fm_rows columns(const fm_pass *pass, const fm_layer *layer, fm_real *v, int64_t first) {
+  return (fm_rows){v + first, pass->nb, layer->size};
+}
+
+int64_t fm_affine_list_work(const fm_layer *layer, int64_t nb) {
+  const fm_affine_list *list = layer->data;
+  int64_t most = 0;
+
+  for (int64_t i = 0; i < list->count; i++) {
+    const int64_t work = fm_affine_work(&list->affine[i], nb);
+
+    if (work > most) most = work;
+  }
+  return most;
+}
+
+void fm_affine_list_apply(const fm_layer *layer, const fm_pass *pass, fm_real *v,
+                          fm_real *logdet) {
+  const fm_affine_list *list = layer->data;
+
+  for (int64_t i = 0; i < list->count; i++) {
+    const fm_affine *a =
+        &list->affine[pass->direction == FM_NORMALIZE ? i : list->count - 1 - i];
+
+    fm_affine_apply(a, pass, columns(pass, layer, v, a->source),
+                    columns(pass, layer, v, a->target), logdet);
+  }
+}
+
+void fm_affine_list_vjp(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real *v_bar,
+                        const fm_real *logdet_bar) {
+  const fm_affine_list *list = layer->data;
+
+  for (int64_t i = 0; i < list->count; i++) {
+    const fm_affine *a =
+        &list->affine[pass->direction == FM_NORMALIZE ? list->count - 1 - i : i];
+
+    fm_affine_vjp(a, pass, columns(pass, layer, v, a->source),
+                  columns(pass, layer, v_bar, a->source), columns(pass, layer, v, a->target),
+                  columns(pass, layer, v_bar, a->target), logdet_bar);
+  }
+}

@@ -1,0 +1,158 @@
+/* Small dense products, register-blocked on vectors of the CPU's width. At the sizes of a conditioner (16 x 64 x 64) they
+   need a third of the time of a BLAS call, and unlike it they sum in one order whatever the number of rows. */
+#include "flow/kernels.h"
+#include <string.h>
+
+#ifdef __AVX512F__
+#define BYTES 64
+enum { WIDE = 4 }; /* vectors across a register tile */
+#else
+#define BYTES 32
+enum { WIDE = 2 };
+#endif
+#ifdef FM_SINGLE
+#define LANES (BYTES / 4)
+#else
+#define LANES (BYTES / 8)
+#endif
+enum { TALL = 4 }; /* rows of a register tile */
+
+typedef fm_real vector __attribute__((vector_size(BYTES)));
+typedef fm_real loose __attribute__((vector_size(BYTES), aligned(sizeof(fm_real)), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* The first `count` numbers at p, then zeros. */
+INLINE vector load(const fm_real *p, int64_t count) {
+  if (count >= LANES) return *(const loose *)p;
+  vector v = {0};
+  memcpy(&v, p, (size_t)count * sizeof(fm_real));
+  return v;
+}
+
+INLINE void store(fm_real *p, int64_t count, vector v) {
+  if (count >= LANES)
+    *(loose *)p = v;
+  else
+    memcpy(p, &v, (size_t)count * sizeof(fm_real));
+}
+
+/* rows x (columns vectors) of C stay in registers while k runs; `width` numbers of a single, partial vector count. */
+INLINE void tile(const int rows, const int columns, int64_t width, int64_t n, int64_t count,
+                 const fm_real *a, int64_t a_row, int64_t a_column, const fm_real *b,
+                 fm_real *c) {
+  vector sum[TALL][WIDE], right[WIDE];
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; j++) sum[i][j] = load(c + i * n + j * LANES, width);
+  for (int64_t k = 0; k < count; k++) {
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; j++) right[j] = load(b + k * n + j * LANES, width);
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < columns; j++) sum[i][j] += a[i * a_row + k * a_column] * right[j];
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; j++) store(c + i * n + j * LANES, width, sum[i][j]);
+}
+
+INLINE void strip(const int rows, int64_t n, int64_t count, const fm_real *a, int64_t a_row,
+                  int64_t a_column, const fm_real *b, fm_real *c) {
+  int64_t j = 0;
+  for (; j + WIDE * LANES <= n; j += WIDE * LANES)
+    tile(rows, WIDE, LANES, n, count, a, a_row, a_column, b + j, c + j);
+  for (; j + LANES <= n; j += LANES)
+    tile(rows, 1, LANES, n, count, a, a_row, a_column, b + j, c + j);
+  if (j < n) tile(rows, 1, n - j, n, count, a, a_row, a_column, b + j, c + j);
+}
+
+void fm_multiply_add(int64_t m, int64_t n, int64_t count, const fm_real *a, int64_t a_row,
+                     int64_t a_column, const fm_real *b, fm_real *c) {
+  int64_t i = 0;
+  for (; i + TALL <= m; i += TALL)
+    strip(TALL, n, count, a + i * a_row, a_row, a_column, b, c + i * n);
+  for (; i < m; i++) strip(1, n, count, a + i * a_row, a_row, a_column, b, c + i * n);
+}
+
+typedef fm_real quad __attribute__((vector_size(4 * sizeof(fm_real))));
+typedef fm_real octet __attribute__((vector_size(8 * sizeof(fm_real))));
+
+INLINE quad fold_octet(octet v) {
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+}
+
+/* Four numbers whose sum is that of v. */
+INLINE quad fold(vector v) {
+#if LANES == 16
+  return fold_octet(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                    __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+#elif LANES == 8
+  return fold_octet(v);
+#else
+  return v;
+#endif
+}
+
+/* {sum of v[0], sum of v[1], sum of v[2], sum of v[3]}. */
+INLINE quad totals(const vector v[4]) {
+  quad a = fold(v[0]), b = fold(v[1]), c = fold(v[2]), d = fold(v[3]);
+  quad ab =
+      __builtin_shufflevector(a, b, 0, 4, 2, 6) + __builtin_shufflevector(a, b, 1, 5, 3, 7);
+  quad cd =
+      __builtin_shufflevector(c, d, 0, 4, 2, 6) + __builtin_shufflevector(c, d, 1, 5, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
+         __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+/* rows x columns of dot products along the contiguous index of both factors. */
+INLINE void dots(const int rows, const int columns, int64_t count, const fm_real *a,
+                 const fm_real *b, fm_real *c, int64_t c_row) {
+  vector sum[TALL][4] = {{{0}}}, right[4];
+  for (int64_t k = 0; k < count; k += LANES) {
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; j++) right[j] = load(b + j * count + k, count - k);
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+      vector left = load(a + i * count + k, count - k);
+#pragma GCC unroll 8
+      for (int j = 0; j < columns; j++) sum[i][j] += left * right[j];
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++) {
+    quad t = totals(sum[i]);
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; j++) c[i * c_row + j] += t[j];
+  }
+}
+
+INLINE void dots_strip(const int rows, int64_t n, int64_t count, const fm_real *a,
+                       const fm_real *b, fm_real *c, int64_t c_row) {
+  int64_t j = 0;
+  for (; j + TALL <= n; j += TALL) dots(rows, TALL, count, a, b + j * count, c + j, c_row);
+  for (; j + 2 <= n; j += 2) dots(rows, 2, count, a, b + j * count, c + j, c_row);
+  for (; j < n; j++) dots(rows, 1, count, a, b + j * count, c + j, c_row);
+}
+
+void fm_multiply_transposed_add(int64_t m, int64_t n, int64_t count, const fm_real *a,
+                                const fm_real *b, fm_real *c, int64_t c_row) {
+  int64_t i = 0;
+  for (; i + TALL <= m; i += TALL)
+    dots_strip(TALL, n, count, a + i * count, b, c + i * c_row, c_row);
+  for (; i < m; i++) dots_strip(1, n, count, a + i * count, b, c + i * c_row, c_row);
+}
+
+fm_real fm_dot(int64_t count, const fm_real *a, const fm_real *b) {
+  fm_real sum = 0;
+  dots(1, 1, count, a, b, &sum, 1);
+  return sum;
+}
+
+void fm_rows_sum_add(int64_t m, int64_t n, const fm_real *a, fm_real *sum) {
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t j = 0; j < n; j++) sum[j] += a[i * n + j];
+}

@@ -1,0 +1,46 @@
+/* The inside of a flow, for the files of this folder. */
+#ifndef FATHOM_FLOW_IMPL_H
+#define FATHOM_FLOW_IMPL_H
+
+#include "fathom/layer.h"
+
+/* Scratch memory: grown before use, kept until the flow goes. */
+typedef struct fm_scratch {
+  fm_real *p;
+  int64_t size;
+} fm_scratch;
+
+struct fm_flow {
+  fm_flow_spec spec;
+  fm_layout *layout;
+  fm_layer **layer;  /* in normalizing order */
+  double *deviation; /* of the starting numbers, a tensor */
+  int64_t nlayer, layer_capacity, ntensor_capacity;
+  int64_t nreader; /* layers that read y */
+  fm_scratch *scratch;
+};
+
+struct fm_condition {
+  int64_t size_y, nreader, count;
+  fm_real *values; /* z_y [size_y], then [nreader][size_y], what each reader sees */
+};
+
+typedef PetscErrorCode (*fm_network)(fm_flow *flow);
+
+static inline int64_t fm_flow_size_x(const fm_flow *flow) {
+  return fm_shape_size(flow->spec.x);
+}
+static inline int64_t fm_flow_size_y(const fm_flow *flow) {
+  return fm_shape_size(flow->spec.y);
+}
+
+/* fm_flow_reserve - scratch for every layer at nb rows, with `extra` more numbers in front of it. */
+PetscErrorCode fm_flow_reserve(const fm_flow *flow, int64_t nb, int64_t extra, fm_real **p);
+
+/* The step-th layer in the order of `direction`. */
+static inline const fm_layer *fm_flow_layer(const fm_flow *flow, fm_direction direction,
+                                            int64_t step) {
+  return flow->layer[direction == FM_NORMALIZE ? step : flow->nlayer - 1 - step];
+}
+
+#endif

@@ -1,0 +1,234 @@
+#include "checkpoint_parts.h"
+
+/* ---- architecture ---- */
+
+static PetscErrorCode write_spec(const fm_flow_spec *spec, fm_store *store) {
+  const int64_t four = 4;
+  const int64_t x[] = {spec->x.c, spec->x.n[0], spec->x.n[1], spec->x.n[2]};
+  const int64_t y[] = {spec->y.c, spec->y.n[0], spec->y.n[1], spec->y.n[2]};
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_set_text(store, "/architecture", "network", spec->network));
+  PetscCall(fm_store_set_text(store, "/architecture", "variant", spec->variant));
+  PetscCall(fm_store_set_integer(store, "/architecture", "depth", spec->depth));
+  PetscCall(fm_store_set_integer(store, "/architecture", "hidden", spec->hidden));
+  PetscCall(fm_store_set_integer(store, "/architecture", "reflections", spec->reflections));
+  PetscCall(fm_store_write(store, "/architecture/x_shape", FM_INT64, 1, &four, x));
+  PetscCall(fm_store_write(store, "/architecture/y_shape", FM_INT64, 1, &four, y));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_spec(fm_store *store, fm_flow_spec *spec) {
+  int64_t x[4], y[4];
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_get_text(store, "/architecture", "network", spec->network,
+                              sizeof(spec->network)));
+  PetscCall(fm_store_get_text(store, "/architecture", "variant", spec->variant,
+                              sizeof(spec->variant)));
+  PetscCall(fm_store_get_integer(store, "/architecture", "depth", &spec->depth));
+  PetscCall(fm_store_get_integer(store, "/architecture", "hidden", &spec->hidden));
+  PetscCall(fm_store_get_integer(store, "/architecture", "reflections", &spec->reflections));
+  PetscCall(fm_store_read(store, "/architecture/x_shape", FM_INT64, 4, x));
+  PetscCall(fm_store_read(store, "/architecture/y_shape", FM_INT64, 4, y));
+  spec->x = (fm_shape){x[0], {x[1], x[2], x[3]}};
+  spec->y = (fm_shape){y[0], {y[1], y[2], y[3]}};
+  PetscFunctionReturn(0);
+}
+
+/* ---- whitening and observation ---- */
+
+static PetscErrorCode write_vector(fm_store *store, const char *name, fm_type type, int64_t n,
+                                   const void *data) {
+  PetscFunctionBegin;
+  if (n && data) PetscCall(fm_store_write(store, name, type, 1, &n, data));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode write_observation(const fm_transport *t, fm_store *store) {
+  const fm_real *values;
+  int64_t count;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_set_text(store, "/observation", "train",
+                              t->train == FM_TRAIN_ALL ? "all" : "xlane"));
+  PetscCall(write_vector(store, "/observation/y", FM_FLOAT64, t->m, t->y));
+  if (!t->condition) PetscFunctionReturn(0);
+  values = fm_condition_values(t->condition, &count);
+  PetscCall(write_vector(store, "/observation/z_y", FM_TYPE_REAL, t->m,
+                         fm_condition_latent(t->condition)));
+  PetscCall(write_vector(store, "/observation/condition", FM_TYPE_REAL, count, values));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_write_transport(const fm_transport *t, fm_store *store) {
+  PetscFunctionBegin;
+  PetscCall(write_spec(fm_flow_get_spec(t->flow), store));
+  PetscCall(write_vector(store, "/whitening/x_mean", FM_FLOAT64, t->n, t->x_mean));
+  PetscCall(write_vector(store, "/whitening/x_std", FM_FLOAT64, t->n, t->x_std));
+  PetscCall(write_vector(store, "/whitening/y_mean", FM_FLOAT64, t->m, t->y_mean));
+  PetscCall(write_vector(store, "/whitening/y_std", FM_FLOAT64, t->m, t->y_std));
+  PetscCall(write_observation(t, store));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_read_whitening(fm_store *store, fm_transport *t) {
+  PetscFunctionBegin;
+  PetscCall(fm_store_read(store, "/whitening/x_mean", FM_FLOAT64, t->n, t->x_mean));
+  PetscCall(fm_store_read(store, "/whitening/x_std", FM_FLOAT64, t->n, t->x_std));
+  if (t->m) PetscCall(fm_store_read(store, "/whitening/y_mean", FM_FLOAT64, t->m, t->y_mean));
+  if (t->m) PetscCall(fm_store_read(store, "/whitening/y_std", FM_FLOAT64, t->m, t->y_std));
+  PetscCall(fm_transport_whiten(t, NULL, NULL, NULL, NULL));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_condition(fm_store *store, fm_transport *t, const double *y) {
+  int64_t shape[FM_STORE_NDIM];
+  fm_real *values;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_shape(store, "/observation/condition", &ndim, shape));
+  PetscCall(fm_calloc(shape[0], &values));
+  PetscCall(fm_store_read(store, "/observation/condition", FM_TYPE_REAL, shape[0], values));
+  PetscCall(fm_transport_restore(t, y, shape[0], values));
+  PetscCall(PetscFree(values));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_read_observation(fm_store *store, fm_transport *t) {
+  PetscBool has, has_y;
+  double *y = NULL;
+  char train[16];
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_get_text(store, "/observation", "train", train, sizeof(train)));
+  t->train = strcmp(train, "all") ? FM_TRAIN_XLANE : FM_TRAIN_ALL;
+  PetscCall(fm_store_has(store, "/observation/condition", &has));
+  if (!has) PetscFunctionReturn(0);
+  PetscCall(fm_store_has(store, "/observation/y", &has_y));
+  if (has_y) PetscCall(fm_calloc(t->m, &y));
+  if (has_y) PetscCall(fm_store_read(store, "/observation/y", FM_FLOAT64, t->m, y));
+  PetscCall(read_condition(store, t, y));
+  PetscCall(PetscFree(y));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_read_transport(fm_store *store, fm_transport **transport) {
+  fm_flow_spec spec;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&spec, sizeof(spec)));
+  PetscCall(read_spec(store, &spec));
+  PetscCall(fm_transport_create(&spec, transport));
+  PetscCall(fm_parts_read_whitening(store, *transport));
+  PetscCall(fm_parts_read_observation(store, *transport));
+  PetscFunctionReturn(0);
+}
+
+/* ---- tensors by name ---- */
+
+PetscErrorCode fm_parts_write_theta(const fm_layout *layout, const char *group,
+                                    const fm_real *theta, fm_store *store) {
+  char path[FM_NAME_MAX + 32];
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < layout->ntensor; i++) {
+    const fm_tensor *tensor = &layout->tensor[i];
+
+    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", group, tensor->name));
+    PetscCall(fm_store_write(store, path, FM_TYPE_REAL, tensor->ndim, tensor->shape,
+                             theta + tensor->offset));
+  }
+  PetscFunctionReturn(0);
+}
+
+typedef struct {
+  int64_t count;
+  char text[1024];
+} differences;
+
+static void differ(differences *d, const char *format, ...) {
+  const size_t used = strlen(d->text);
+  va_list words;
+
+  if (d->count++ >= 4) return;
+  va_start(words, format);
+  vsnprintf(d->text + used, sizeof(d->text) - used, format, words);
+  va_end(words);
+}
+
+static PetscErrorCode compare_tensor(const fm_tensor *tensor, const char *path, fm_store *store,
+                                     differences *d) {
+  fm_tensor theirs = *tensor;
+  char mine_text[96], their_text[96];
+  PetscBool has, same;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has(store, path, &has));
+  if (!has) {
+    differ(d, "\n  %s%s: not in the checkpoint", tensor->name,
+           fm_tensor_shape_text(tensor, mine_text, sizeof(mine_text)));
+    PetscFunctionReturn(0);
+  }
+  PetscCall(fm_store_shape(store, path, &theirs.ndim, theirs.shape));
+  same = theirs.ndim == tensor->ndim ? PETSC_TRUE : PETSC_FALSE;
+  for (int k = 0; same && k < tensor->ndim; k++)
+    if (theirs.shape[k] != tensor->shape[k]) same = PETSC_FALSE;
+  if (!same)
+    differ(d, "\n  %s: %s in the checkpoint, %s here", tensor->name,
+           fm_tensor_shape_text(&theirs, their_text, sizeof(their_text)),
+           fm_tensor_shape_text(tensor, mine_text, sizeof(mine_text)));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode compare_unknown(const fm_layout *layout, const char *group,
+                                      fm_store *store, differences *d) {
+  PetscBool *is_group;
+  char **names;
+  int n;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_list(store, group, &n, &names, &is_group));
+  for (int i = 0; i < n; i++)
+    if (!fm_layout_find(layout, names[i]))
+      differ(d, "\n  %s: only in the checkpoint", names[i]);
+  PetscCall(fm_store_free_list(n, &names, &is_group));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode compare(const fm_layout *layout, const char *group, fm_store *store,
+                              differences *d) {
+  char path[FM_NAME_MAX + 32];
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < layout->ntensor; i++) {
+    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", group, layout->tensor[i].name));
+    PetscCall(compare_tensor(&layout->tensor[i], path, store, d));
+  }
+  PetscCall(compare_unknown(layout, group, store, d));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_read_theta(MPI_Comm comm, const char *path, const fm_layout *layout,
+                                   const char *group, fm_store *store, fm_real *theta) {
+  char name[FM_NAME_MAX + 32];
+  differences d = {0, ""};
+  PetscBool has;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has(store, group, &has));
+  fm_check(has, comm, PETSC_ERR_USER, "'%s' has no weights under %s", path, group);
+  PetscCall(compare(layout, group, store, &d));
+  fm_check(
+      !d.count, comm, PETSC_ERR_USER,
+      "the weights of '%s' do not fit this network (-flow, -flow_depth, -flow_hidden, ...), %lld differences:%s%s",
+      path, (long long)d.count, d.text, d.count > 4 ? "\n  ..." : "");
+  for (int64_t i = 0; i < layout->ntensor; i++) {
+    const fm_tensor *tensor = &layout->tensor[i];
+
+    PetscCall(PetscSNPrintf(name, sizeof(name), "%s/%s", group, tensor->name));
+    PetscCall(fm_store_read(store, name, FM_TYPE_REAL, tensor->size, theta + tensor->offset));
+  }
+  PetscFunctionReturn(0);
+}

@@ -1,0 +1,200 @@
+#include "fathom/diagnostics.h"
+#include <math.h>
+
+#define BLOCK 128 /* samples a block: never depends on the rank count */
+
+/* One block: x in the user's units and log w = log p(x, y) - log q(x), NaN for a failed sample.
+   */
+typedef struct {
+  fm_real *z, *x, *logdet, *value;
+  uint64_t *sample;
+  PetscBool *ok;
+} block;
+
+static PetscErrorCode block_create(int64_t n, block *b) {
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc6(BLOCK * n, &b->z, BLOCK * n, &b->x, BLOCK, &b->logdet, BLOCK,
+                         &b->value, BLOCK, &b->sample, BLOCK, &b->ok));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode block_destroy(block *b) {
+  PetscFunctionBegin;
+  PetscCall(PetscFree6(b->z, b->x, b->logdet, b->value, b->sample, b->ok));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode block_run(block *b, fm_target *target, fm_transport *t,
+                                const fm_real *theta, fm_rng rng, int64_t first, int64_t nb,
+                                double *x, double *j, double *logw) {
+  PetscFunctionBegin;
+  for (int64_t s = 0; s < nb; s++) {
+    b->sample[s] = (uint64_t)(first + s);
+    fm_rng_normal(rng, 0, b->sample[s], (size_t)t->n, b->z + s * t->n);
+  }
+  PetscCall(fm_transport_generate(t, theta, nb, b->z, b->x, b->logdet));
+  PetscCall(fm_target_evaluate(target, (fm_key){0, b->sample}, nb, b->x, b->value, NULL, NULL,
+                               b->ok));
+  for (int64_t s = 0; s < nb; s++) {
+    j[s] = b->ok[s] ? (double)b->value[s] - (double)b->logdet[s] : (double)NAN;
+    logw[s] = -j[s] - fm_log_normal(t->n, b->z + s * t->n);
+  }
+  for (int64_t i = 0; i < nb * t->n; i++) x[i] = (double)b->x[i];
+  PetscFunctionReturn(0);
+}
+
+/* Everything of all sample ranks to rank 0 of each sample communicator, in sample order. */
+static PetscErrorCode gather(MPI_Comm comm, int64_t width, int64_t mine, int64_t total,
+                             double **array) {
+  PetscMPIInt rank, size, count = (PetscMPIInt)mine, *counts, *starts;
+  MPI_Datatype row;
+  double *all = NULL;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCallMPI(MPI_Comm_size(comm, &size));
+  PetscCall(PetscCalloc2(size, &counts, size, &starts));
+  PetscCallMPI(MPI_Gather(&count, 1, MPI_INT, counts, 1, MPI_INT, 0, comm));
+  for (int r = 1; r < size; r++) starts[r] = starts[r - 1] + counts[r - 1];
+  if (!rank) PetscCall(fm_calloc(total * width, &all));
+  PetscCallMPI(MPI_Type_contiguous((int)width, MPI_DOUBLE, &row));
+  PetscCallMPI(MPI_Type_commit(&row));
+  PetscCallMPI(MPI_Gatherv(*array, count, row, all, counts, starts, row, 0, comm));
+  PetscCallMPI(MPI_Type_free(&row));
+  PetscCall(PetscFree2(counts, starts));
+  PetscCall(PetscFree(*array));
+  *array = all;
+  PetscFunctionReturn(0);
+}
+
+static double mean_of(int64_t n, const double *v, double *se) {
+  double mean = 0., square = 0.;
+
+  for (int64_t i = 0; i < n; i++) mean += v[i] / (double)n;
+  for (int64_t i = 0; i < n; i++) square += (v[i] - mean) * (v[i] - mean);
+  *se = n > 1 ? sqrt(square / ((double)n - 1.) / (double)n) : (double)NAN;
+  return mean;
+}
+
+/* Drop failed samples, in place. */
+static int64_t keep_good(int64_t total, int64_t n, double *x, double *j, double *logw) {
+  int64_t kept = 0;
+
+  for (int64_t s = 0; s < total; s++) {
+    if (!isfinite(j[s])) continue;
+    j[kept] = j[s];
+    logw[kept] = logw[s];
+    if (kept != s) memcpy(x + kept * n, x + s * n, (size_t)n * sizeof(*x));
+    kept++;
+  }
+  return kept;
+}
+
+static void weigh(int64_t n, const double *logw, fm_diagnosis *d) {
+  double top = -INFINITY, sum = 0., square = 0.;
+
+  for (int64_t s = 0; s < n; s++) top = PetscMax(top, logw[s]);
+  for (int64_t s = 0; s < n; s++) {
+    const double w = exp(logw[s] - top);
+
+    sum += w;
+    square += w * w;
+  }
+  d->ess_fraction = sum * sum / ((double)n * square);
+  d->log_evidence = top + log(sum / (double)n);
+}
+
+static void summarize(int64_t total, int64_t n, double *x, double *j, double *logw,
+                      double log_evidence, fm_diagnosis *d) {
+  d->count = keep_good(total, n, x, j, logw);
+  d->failed = total - d->count;
+  d->objective = mean_of(d->count, j, &d->objective_se);
+  d->kl = -mean_of(d->count, logw, &d->kl_se) + log_evidence;
+  weigh(d->count, logw, d);
+}
+
+static PetscErrorCode broadcast(const fm_comm *comm, fm_diagnosis *d) {
+  double numbers[] = {
+      (double)d->count, (double)d->failed, d->objective,   d->objective_se, d->kl,
+      d->kl_se,         d->ess_fraction,   d->log_evidence};
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Bcast(numbers, 8, MPI_DOUBLE, 0, comm->world));
+  *d = (fm_diagnosis){
+      (int64_t)numbers[0], (int64_t)numbers[1], numbers[2], numbers[3], numbers[4],
+      numbers[5],          numbers[6],          numbers[7], d->x,       d->log_weight};
+  PetscFunctionReturn(0);
+}
+
+/* My blocks of all samples; each rank's arrays in sample order. */
+static PetscErrorCode run_blocks(fm_target *target, fm_transport *t, const fm_real *theta,
+                                 fm_rng rng, int64_t count, double **x, double **j,
+                                 double **logw, int64_t *mine) {
+  int64_t first, blocks, begin;
+  block b;
+
+  PetscFunctionBegin;
+  PetscCall(fm_comm_share(target->comm, (count + BLOCK - 1) / BLOCK, &first, &blocks));
+  begin = first * BLOCK;
+  *mine = PetscMax(0, PetscMin(count, (first + blocks) * BLOCK) - begin);
+  PetscCall(fm_calloc(*mine * t->n, x));
+  PetscCall(fm_calloc(*mine, j));
+  PetscCall(fm_calloc(*mine, logw));
+  PetscCall(block_create(t->n, &b));
+  for (int64_t at = 0; at < *mine; at += BLOCK)
+    PetscCall(block_run(&b, target, t, theta, rng, begin + at, PetscMin(BLOCK, *mine - at),
+                        *x + at * t->n, *j + at, *logw + at));
+  PetscCall(block_destroy(&b));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_diagnose(fm_target *target, fm_transport *t, const fm_real *theta,
+                           uint64_t seed, fm_stream stream, int64_t count, double log_evidence,
+                           PetscBool keep, fm_diagnosis *d) {
+  MPI_Comm sample = target->comm->sample;
+  double *x, *j, *logw;
+  PetscMPIInt rank;
+  fm_purpose purpose;
+  int64_t mine;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(d, sizeof(*d)));
+  PetscCall(fm_operator_set_purpose(target->op, FM_DIAGNOSTIC, &purpose));
+  PetscCall(run_blocks(target, t, theta, (fm_rng){seed, stream}, count, &x, &j, &logw, &mine));
+  PetscCall(fm_operator_set_purpose(target->op, purpose, NULL));
+  PetscCall(gather(sample, t->n, mine, count, &x));
+  PetscCall(gather(sample, 1, mine, count, &j));
+  PetscCall(gather(sample, 1, mine, count, &logw));
+  PetscCallMPI(MPI_Comm_rank(target->comm->world, &rank));
+  if (!rank) summarize(count, t->n, x, j, logw, log_evidence, d);
+  PetscCall(PetscFree(j));
+  if (!keep || rank) PetscCall(PetscFree(x));
+  if (!keep || rank) PetscCall(PetscFree(logw));
+  d->x = x;
+  d->log_weight = logw;
+  PetscCall(broadcast(target->comm, d));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_diagnosis_clear(fm_diagnosis *d) {
+  PetscFunctionBegin;
+  PetscCall(PetscFree(d->x));
+  PetscCall(PetscFree(d->log_weight));
+  PetscFunctionReturn(0);
+}
+
+void fm_solves_to_reach(int64_t n, const double *solves, const double *kl, double level,
+                        double window, double *first, double *stay) {
+  *first = *stay = (double)NAN;
+  for (int64_t i = n - 1; i >= 0; i--) {
+    double sum = 0.;
+    int64_t count = 0;
+
+    if (kl[i] <= level) *first = solves[i];
+    for (int64_t k = i; k < n && solves[k] <= solves[i] + window; k++, count++) sum += kl[k];
+    if (!(sum / (double)count <= level)) break;
+    *stay = solves[i];
+  }
+  for (int64_t i = n - 1; i >= 0; i--)
+    if (kl[i] <= level) *first = solves[i];
+}

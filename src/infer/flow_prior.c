@@ -1,0 +1,124 @@
+#include "fathom/checkpoint.h"
+#include "fathom/energy_impl.h"
+#include "fathom/store.h"
+#include <math.h>
+
+/* -log q(x) of a pretrained flow, frozen; the gradient is taken at the latent of x itself. */
+typedef struct {
+  fm_transport *transport;
+  fm_real *theta;
+  fm_real *score, *logq; /* [capacity][n], [capacity] */
+  int64_t capacity;
+} flow_prior;
+
+const fm_option fm_energy_flow_options[] = {
+    {"prior_flow", FM_OPTION_TEXT, "", "refine sample evaluate check simulate forward",
+     "checkpoint of the pretrained flow that -prior flow or prior_low_posterior evaluates"},
+    {"prior_flow_weights", FM_OPTION_TEXT, "auto",
+     "refine sample evaluate check simulate forward",
+     "which of its weights: auto|last|average|best"},
+    {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
+const fm_option fm_energy_prior_low_posterior_options[] = {
+    {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
+
+static PetscErrorCode reserve(flow_prior *f, int64_t nb) {
+  PetscFunctionBegin;
+  if (nb <= f->capacity) PetscFunctionReturn(0);
+  PetscCall(PetscFree2(f->score, f->logq));
+  PetscCall(PetscMalloc2(nb * f->transport->n, &f->score, nb, &f->logq));
+  f->capacity = nb;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode evaluate(fm_energy *energy, fm_key key, int64_t nb, const fm_real *x,
+                               fm_real *value, fm_real *x_bar, PetscBool *ok) {
+  flow_prior *f = (flow_prior *)energy->data;
+  const int64_t n = energy->n;
+
+  PetscFunctionBegin;
+  PetscCall(reserve(f, nb));
+  PetscCall(
+      fm_transport_score(f->transport, f->theta, nb, x, f->logq, x_bar ? f->score : NULL));
+  for (int64_t s = 0; s < nb; s++) {
+    value[s] = -f->logq[s];
+    if (!isfinite(value[s])) ok[s] = PETSC_FALSE;
+  }
+  for (int64_t i = 0; x_bar && i < nb * n; i++) x_bar[i] -= f->score[i];
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode sample(fm_energy *energy, fm_rng rng, int64_t first, int64_t nb,
+                             fm_real *x) {
+  flow_prior *f = (flow_prior *)energy->data;
+  const int64_t n = energy->n;
+
+  PetscFunctionBegin;
+  PetscCall(reserve(f, nb));
+  for (int64_t s = 0; s < nb; s++)
+    fm_rng_normal(rng, 0, (uint64_t)(first + s), (size_t)n, f->score + s * n);
+  PetscCall(fm_transport_generate(f->transport, f->theta, nb, f->score, x, f->logq));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode destroy(fm_energy *energy) {
+  flow_prior *f = (flow_prior *)energy->data;
+
+  PetscFunctionBegin;
+  PetscCall(fm_transport_destroy(&f->transport));
+  PetscCall(PetscFree(f->theta));
+  PetscCall(PetscFree2(f->score, f->logq));
+  PetscCall(PetscFree(f));
+  PetscFunctionReturn(0);
+}
+
+static const fm_energy_ops flow_ops = {evaluate, sample, NULL, destroy};
+
+static PetscErrorCode load(const fm_energy_inputs *inputs, const char *name,
+                           fm_energy *energy) {
+  const char *path;
+  flow_prior *f;
+  int weights;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("prior_flow", &path));
+  PetscCall(fm_option_choice("prior_flow_weights", FM_WEIGHTS_CHOICES, &weights));
+  fm_check(path[0], inputs->comm->world, PETSC_ERR_USER,
+           "-prior %s needs -prior_flow FILE, a pretrained checkpoint", name);
+  PetscCall(PetscNew(&f));
+  energy->data = f;
+  energy->ops = &flow_ops;
+  PetscCall(fm_checkpoint_load(inputs->comm->world, path, (fm_weights)weights, &f->transport,
+                               &f->theta));
+  energy->n = f->transport->n;
+  PetscCall(
+      PetscSNPrintf(energy->description, sizeof(energy->description), "%s %s", name, path));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_energy_flow_create(const fm_energy_inputs *inputs, fm_energy *energy) {
+  PetscFunctionBegin;
+  PetscCall(load(inputs, "flow", energy));
+  fm_check(
+      !((flow_prior *)energy->data)->transport->m, inputs->comm->world, PETSC_ERR_USER,
+      "-prior flow takes an unconditional flow (pretrain on pairs without /y, or with "
+      "-flow_conditional false); this one is conditional: that is -prior prior_low_posterior");
+  PetscFunctionReturn(0);
+}
+
+/* q_low(x | y_obs) as a prior counts the data twice: it is here to be shown, not to be used. */
+PetscErrorCode fm_energy_prior_low_posterior_create(const fm_energy_inputs *inputs,
+                                                    fm_energy *energy) {
+  flow_prior *f;
+
+  PetscFunctionBegin;
+  PetscCall(load(inputs, "prior_low_posterior", energy));
+  f = (flow_prior *)energy->data;
+  fm_check(
+      f->transport->m && f->transport->m == inputs->m && inputs->y, inputs->comm->world,
+      PETSC_ERR_USER,
+      "-prior prior_low_posterior takes a conditional flow whose y has the size of -observed "
+      "(%lld); this one has %lld",
+      (long long)inputs->m, (long long)f->transport->m);
+  PetscCall(fm_transport_observe(f->transport, f->theta, inputs->y));
+  PetscFunctionReturn(0);
+}

@@ -1,0 +1,303 @@
+/* likelihood - independent Gaussian noise on the data of an operator, every normaliser kept:
+
+       E(x) = sum_i mask_i [ (F(x)_i - y_i)^2 / (2 sigma_i^2) + 1/2 log(2 pi sigma_i^2) ]
+       grad E = F'(x)^T r,   r_i = mask_i (F(x)_i - y_i) / sigma_i^2
+
+   part after part - forward, misfit, adjoint - so that one tape lives at a time. Terms are
+   summed exactly (fm_exact)
+   and the operator's numbers do not depend on the ranks: neither do value and gradient. A term
+   beyond 2^50 nats (less for
+   more than 4,096 data) is outside the exact sum: the sample counts as failed.
+   Source: eq. (2) of Siahkoohi et al. (AABI 2021). */
+#include "fathom/likelihood.h"
+#include "fathom/energy_impl.h"
+#include "fathom/gather.h"
+#include "fathom/share.h"
+#include "fathom/store.h"
+#include <math.h>
+
+const fm_option fm_energy_likelihood_options[] = {
+    {"noise_std", FM_OPTION_ARRAY, "", "",
+     "standard deviation of the noise in units of the data: a number, a list or FILE:/dataset"},
+    {"data_mask", FM_OPTION_ARRAY, "", "",
+     "1 for each datum that counts and 0 for others: a list or FILE:/dataset; default: all"},
+    {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
+
+typedef struct likelihood {
+  fm_operator *op;   /* borrowed */
+  const double *y;   /* [m], borrowed */
+  double *sigma;     /* [m] */
+  PetscBool *counts; /* [m] */
+  MPI_Comm space;
+  PetscInt nparts;
+  double constant;   /* the normaliser */
+  double limit;      /* of one term, so that no exact sum overflows */
+  Vec x, gx, *d;     /* model, gradient, data of each part */
+  fm_gather *gather; /* of gx */
+  double *gradient;  /* [n], on every rank */
+} likelihood;
+
+/* ---- options ---- */
+
+static int64_t count_of(int ndim, const int64_t *shape) {
+  int64_t count = ndim ? 1 : 0;
+
+  for (int k = 0; k < ndim; k++) count *= shape[k];
+  return count;
+}
+
+static PetscErrorCode check_noise(MPI_Comm comm, int64_t n, const double *sigma, int64_t m) {
+  PetscFunctionBegin;
+  fm_check(n, comm, PETSC_ERR_USER,
+           "the likelihood needs -noise_std: a number, a list or FILE:/dataset");
+  fm_check(n == 1 || n == m, comm, PETSC_ERR_USER,
+           "-noise_std has %lld numbers: one, or one for each of the %lld data, is needed",
+           (long long)n, (long long)m);
+  for (int64_t i = 0; i < n; i++)
+    fm_check(sigma[i] > 0 && isfinite(sigma[i]), comm, PETSC_ERR_USER,
+             "-noise_std must be positive: got %.6g at entry %lld of %lld", sigma[i],
+             (long long)i, (long long)n);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_likelihood_noise_std(MPI_Comm comm, int64_t m, double *sigma) {
+  int64_t shape[FM_STORE_NDIM], n;
+  PetscErrorCode code;
+  double *given;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_option_array(comm, "noise_std", &ndim, shape, &given));
+  n = count_of(ndim, shape);
+  code = check_noise(comm, n, given, m);
+  for (int64_t i = 0; i < m && !code; i++) sigma[i] = given[n == 1 ? 0 : i];
+  PetscCall(PetscFree(given));
+  PetscCall(code);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode check_mask(MPI_Comm comm, int64_t n, const double *mask, int64_t m) {
+  int64_t ones = 0;
+
+  PetscFunctionBegin;
+  fm_check(n == m, comm, PETSC_ERR_USER,
+           "-data_mask has %lld entries: one for each of the %lld data is needed", (long long)n,
+           (long long)m);
+  for (int64_t i = 0; i < n; i++) {
+    fm_check(mask[i] == 0 || mask[i] == 1, comm, PETSC_ERR_USER,
+             "-data_mask takes 0 and 1: got %.6g at entry %lld", mask[i], (long long)i);
+    ones += mask[i] == 1;
+  }
+  fm_check(ones, comm, PETSC_ERR_USER, "-data_mask leaves out every one of the %lld data",
+           (long long)m);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_likelihood_mask(MPI_Comm comm, int64_t m, PetscBool *counts) {
+  PetscErrorCode code = 0;
+  int64_t shape[FM_STORE_NDIM];
+  double *mask;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_option_array(comm, "data_mask", &ndim, shape, &mask));
+  if (ndim) code = check_mask(comm, count_of(ndim, shape), mask, m);
+  for (int64_t i = 0; i < m && !code; i++)
+    counts[i] = (!ndim || mask[i] == 1) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscFree(mask));
+  PetscCall(code);
+  PetscFunctionReturn(0);
+}
+
+/* ---- evaluation ---- */
+
+/* Add the terms of this rank's entries of d to *sum and turn d into the cotangent r; *good
+   false
+   where a term is not finite or beyond the limit of the exact sum. */
+static PetscErrorCode misfit(const likelihood *lk, PetscInt part, fm_exact *sum,
+                             PetscBool *good) {
+  int64_t first, count;
+  PetscInt low, high;
+  double *d;
+
+  PetscFunctionBegin;
+  *good = PETSC_TRUE;
+  PetscCall(fm_operator_part_range(lk->op, part, &first, &count));
+  PetscCall(VecGetOwnershipRange(lk->d[part], &low, &high));
+  PetscCall(VecGetArray(lk->d[part], &d));
+  for (PetscInt i = low; i < high; i++) {
+    const int64_t k = first + i;
+    const double r = lk->counts[k] ? (d[i - low] - lk->y[k]) / lk->sigma[k] : 0;
+    const double term = r * r / 2;
+
+    if (term < lk->limit)
+      fm_exact_add(sum, term);
+    else
+      *good = PETSC_FALSE;
+    d[i - low] = r / lk->sigma[k];
+  }
+  PetscCall(VecRestoreArray(lk->d[part], &d));
+  PetscFunctionReturn(0);
+}
+
+/* gradient += F'(x)^T r of one part. */
+static PetscErrorCode add_adjoint(likelihood *lk, PetscInt part, int64_t n) {
+  const double *g;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_vjp(lk->op, part, lk->d[part], lk->gx));
+  PetscCall(fm_gather_read(lk->gather, lk->gx, &g));
+  for (int64_t i = 0; i < n; i++) lk->gradient[i] += g[i];
+  PetscFunctionReturn(0);
+}
+
+/* Forward, misfit and, where wanted, adjoint of one part. */
+static PetscErrorCode add_part(likelihood *lk, PetscInt part, int64_t n, PetscBool adjoint,
+                               fm_exact *sum, PetscBool *ok) {
+  PetscBool good;
+  int bad;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_linearize(lk->op, part, lk->x, lk->d[part], ok));
+  if (!*ok) PetscFunctionReturn(0);
+  PetscCall(misfit(lk, part, sum, &good));
+  PetscCall(fm_comm_agree(lk->space, !good, &bad));
+  *ok = bad ? PETSC_FALSE : PETSC_TRUE;
+  if (*ok && adjoint) PetscCall(add_adjoint(lk, part, n));
+  PetscFunctionReturn(0);
+}
+
+static PetscBool add_gradient(int64_t n, const double *gradient, fm_real *x_bar) {
+  for (int64_t i = 0; i < n; i++)
+    if (!isfinite((fm_real)gradient[i])) return PETSC_FALSE;
+  for (int64_t i = 0; i < n; i++) x_bar[i] += (fm_real)gradient[i];
+  return PETSC_TRUE;
+}
+
+/* One sample. A model that is not finite, or that an earlier energy refused, costs no solve. */
+static PetscErrorCode evaluate_one(likelihood *lk, int64_t n, const fm_real *x, fm_real *value,
+                                   fm_real *x_bar, PetscBool *ok) {
+  fm_exact sum = {0, 0};
+
+  PetscFunctionBegin;
+  *value = (fm_real)NAN;
+  for (int64_t i = 0; i < n; i++)
+    if (!isfinite(x[i])) *ok = PETSC_FALSE;
+  if (!*ok) PetscFunctionReturn(0);
+  PetscCall(fm_vec_set(lk->x, x));
+  PetscCall(PetscArrayzero(lk->gradient, (size_t)n));
+  for (PetscInt part = 0; part < lk->nparts && *ok; part++)
+    PetscCall(add_part(lk, part, n, x_bar ? PETSC_TRUE : PETSC_FALSE, &sum, ok));
+  if (!*ok) PetscFunctionReturn(0);
+  PetscCall(fm_exact_reduce(&sum, 1, lk->space));
+  *value = (fm_real)(lk->constant + fm_exact_value(sum));
+  if (x_bar) *ok = add_gradient(n, lk->gradient, x_bar);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode likelihood_evaluate(fm_energy *e, fm_key key, int64_t nb,
+                                          const fm_real *x, fm_real *value, fm_real *x_bar,
+                                          PetscBool *ok) {
+  PetscFunctionBegin;
+  for (int64_t s = 0; s < nb; s++)
+    PetscCall(evaluate_one((likelihood *)e->data, e->n, x + s * e->n, &value[s],
+                           x_bar ? x_bar + s * e->n : NULL, &ok[s]));
+  PetscFunctionReturn(0);
+}
+
+/* ---- set-up ---- */
+
+static PetscErrorCode likelihood_destroy(fm_energy *e) {
+  likelihood *lk = (likelihood *)e->data;
+
+  PetscFunctionBegin;
+  for (PetscInt part = 0; lk->d && part < lk->nparts; part++)
+    PetscCall(VecDestroy(&lk->d[part]));
+  PetscCall(fm_gather_destroy(&lk->gather));
+  PetscCall(VecDestroy(&lk->x));
+  PetscCall(VecDestroy(&lk->gx));
+  PetscCall(PetscFree(lk->d));
+  PetscCall(PetscFree(lk->sigma));
+  PetscCall(PetscFree(lk->counts));
+  PetscCall(PetscFree(lk->gradient));
+  PetscCall(PetscFree(lk));
+  PetscFunctionReturn(0);
+}
+
+static const fm_energy_ops likelihood_ops = {.evaluate = likelihood_evaluate,
+                                             .destroy = likelihood_destroy};
+
+static PetscErrorCode check_inputs(const fm_energy_inputs *in) {
+  MPI_Comm world = in->comm->world;
+  int64_t n, m;
+
+  PetscFunctionBegin;
+  fm_check(in->op, world, PETSC_ERR_USER,
+           "the likelihood needs an operator: name one with -operator");
+  PetscCall(fm_operator_sizes(in->op, &n, &m));
+  fm_check(in->n == 0 || in->n == n, world, PETSC_ERR_USER,
+           "the operator %s takes %lld unknowns, this problem has %lld",
+           fm_operator_describe(in->op), (long long)n, (long long)in->n);
+  fm_check(in->y, world, PETSC_ERR_USER, "the likelihood needs observed data");
+  fm_check(in->m == m, world, PETSC_ERR_USER,
+           "the operator %s predicts %lld data, but %lld are observed",
+           fm_operator_describe(in->op), (long long)m, (long long)in->m);
+  for (int64_t i = 0; i < m; i++)
+    fm_check(isfinite(in->y[i]), world, PETSC_ERR_USER,
+             "observed datum %lld is %.6g: not finite", (long long)i, in->y[i]);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode create_vectors(likelihood *lk, int64_t n) {
+  PetscFunctionBegin;
+  PetscCall(fm_operator_parts(lk->op, &lk->nparts));
+  PetscCall(fm_calloc(lk->nparts, &lk->d));
+  for (PetscInt part = 0; part < lk->nparts; part++)
+    PetscCall(fm_operator_create_vecs(lk->op, part, part ? NULL : &lk->x, &lk->d[part]));
+  PetscCall(VecDuplicate(lk->x, &lk->gx));
+  PetscCall(fm_gather_create(lk->gx, &lk->gather));
+  PetscCall(fm_calloc(n, &lk->gradient));
+  PetscFunctionReturn(0);
+}
+
+/* The normaliser over the data that count, and the line for people. */
+static PetscErrorCode summarise(likelihood *lk, int64_t m, fm_energy *e) {
+  double low = INFINITY, high = 0;
+  int64_t used = 0;
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < m; i++) {
+    if (!lk->counts[i]) continue;
+    lk->constant += 0.5 * log(2 * PETSC_PI) + log(lk->sigma[i]);
+    low = fmin(low, lk->sigma[i]);
+    high = fmax(high, lk->sigma[i]);
+    used++;
+  }
+  lk->limit = fmin(0x1p50, 0x1p62 / (double)m);
+  PetscCall(PetscSNPrintf(e->description, sizeof(e->description),
+                          "likelihood of %lld data of %lld, noise std %.6g to %.6g, %s",
+                          (long long)used, (long long)m, low, high,
+                          fm_operator_describe(lk->op)));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_energy_likelihood_create(const fm_energy_inputs *in, fm_energy *e) {
+  likelihood *lk;
+
+  PetscFunctionBegin;
+  PetscCall(check_inputs(in));
+  PetscCall(PetscNew(&lk));
+  e->data = lk;
+  e->ops = &likelihood_ops;
+  lk->op = in->op;
+  lk->y = in->y;
+  lk->space = in->comm->space;
+  PetscCall(fm_operator_sizes(lk->op, &e->n, &(int64_t){0}));
+  PetscCall(fm_calloc(in->m, &lk->sigma));
+  PetscCall(fm_calloc(in->m, &lk->counts));
+  PetscCall(fm_likelihood_noise_std(in->comm->world, in->m, lk->sigma));
+  PetscCall(fm_likelihood_mask(in->comm->world, in->m, lk->counts));
+  PetscCall(create_vectors(lk, e->n));
+  PetscCall(summarise(lk, in->m, e));
+  PetscFunctionReturn(0);
+}

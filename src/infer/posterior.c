@@ -1,0 +1,211 @@
+#include "fathom/objective.h"
+#include <math.h>
+
+/* Reverse KL at one observation, eq. (2) and (6). */
+typedef struct {
+  fm_posterior_inputs in;
+  int64_t capacity; /* of the arrays below, in samples */
+  int64_t *item;
+  uint64_t *sample;
+  fm_real *z, *x, *user, *x_bar; /* latents; whitened models; models and cotangents */
+  fm_real *z_y, *y;              /* y lane, where it is trained */
+  fm_real *value, *part, *logdet, *score;
+  PetscBool *ok;
+} posterior;
+
+static PetscErrorCode release(posterior *p) {
+  PetscFunctionBegin;
+  PetscCall(PetscFree6(p->item, p->sample, p->z, p->x, p->user, p->x_bar));
+  PetscCall(PetscFree7(p->z_y, p->y, p->value, p->part, p->logdet, p->score, p->ok));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode reserve(posterior *p, int64_t nb) {
+  const int64_t n = nb * p->in.transport->n, m = nb * p->in.transport->m;
+
+  PetscFunctionBegin;
+  if (nb <= p->capacity) PetscFunctionReturn(0);
+  PetscCall(release(p));
+  PetscCall(PetscMalloc6(nb, &p->item, nb, &p->sample, n, &p->z, n, &p->x, n, &p->user, n,
+                         &p->x_bar));
+  PetscCall(PetscMalloc7(m, &p->z_y, m, &p->y, nb, &p->value, nb * FM_TARGET_MAX, &p->part, nb,
+                         &p->logdet, n, &p->score, nb, &p->ok));
+  p->capacity = nb;
+  PetscFunctionReturn(0);
+}
+
+/* Latents of samples [first, first+nb) of a step: each has a name, whoever draws it. */
+static PetscErrorCode draw(fm_objective *o, int64_t step, int64_t first, int64_t nb) {
+  posterior *p = (posterior *)o->data;
+  const int64_t n = p->in.transport->n;
+  const fm_rng fixed = {p->in.seed, FM_STREAM_FIXED}, fresh = {p->in.seed, FM_STREAM_LATENT};
+
+  PetscFunctionBegin;
+  if (o->total) PetscCall(fm_objective_items(o, step, first, nb, p->item));
+  for (int64_t s = 0; s < nb; s++) {
+    p->sample[s] = (uint64_t)(first + s);
+    if (o->total)
+      fm_rng_normal(fixed, 0, (uint64_t)p->item[s], (size_t)n, p->z + s * n);
+    else
+      fm_rng_normal(fresh, (uint64_t)step, p->sample[s], (size_t)n, p->z + s * n);
+  }
+  PetscFunctionReturn(0);
+}
+
+/* x = T(z) and its logdet. Lanes of the latent side in *in, of the model side in *out. */
+static PetscErrorCode generate(posterior *p, const fm_real *theta, int64_t nb, fm_lanes *in,
+                               fm_lanes *out) {
+  fm_transport *t = p->in.transport;
+
+  PetscFunctionBegin;
+  *in = fm_transport_lanes(t, nb, p->z, p->z_y);
+  *out = (fm_lanes){p->x, in->y ? p->y : NULL, in->condition};
+  PetscCall(
+      fm_flow_apply(t->flow, theta, FM_GENERATE, nb, *in, *out, (fm_logdet){p->logdet, NULL}));
+  PetscCall(PetscArraycpy(p->user, p->x, nb * t->n));
+  fm_transport_unwhiten(t, nb, p->user);
+  PetscFunctionReturn(0);
+}
+
+/* Energies and their gradients; the solves that they took are counted in the share. */
+static PetscErrorCode evaluate(posterior *p, int64_t step, int64_t nb, fm_share *share) {
+  fm_target *target = p->in.target;
+  fm_ledger before, after;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_ledger(target->op, &before));
+  PetscCall(fm_target_evaluate(target, (fm_key){(uint64_t)step, p->sample}, nb, p->user,
+                               p->value, p->part, p->x_bar, p->ok));
+  PetscCall(fm_operator_ledger(target->op, &after));
+  for (int k = 0; k < FM_SOLVE_KINDS; k++)
+    fm_share_add_count(share, FM_COUNT_SOLVES + k,
+                       after.count[FM_USEFUL][k] - before.count[FM_USEFUL][k]);
+  PetscFunctionReturn(0);
+}
+
+/* Values of the kept samples into the share. */
+static void tally(posterior *p, int64_t nb, fm_share *share) {
+  const fm_transport *t = p->in.transport;
+  const int nenergy = p->in.target->nenergy;
+  double objective = 0., kl = 0., part[FM_TARGET_MAX] = {0.};
+  int64_t kept = 0;
+
+  for (int64_t s = 0; s < nb; s++) {
+    const double logdet = (double)p->logdet[s] + t->x_logstd;
+
+    if (!isfinite(p->value[s]) || !isfinite(logdet)) p->ok[s] = PETSC_FALSE;
+    if (!p->ok[s]) continue;
+    kept++;
+    objective += (double)p->value[s] - logdet;
+    kl += (double)p->value[s] - logdet + fm_log_normal(t->n, p->z + s * t->n);
+    for (int e = 0; e < nenergy; e++) part[e] += (double)p->part[e * nb + s];
+  }
+  fm_share_add_term(share, FM_TERM_OBJECTIVE, objective);
+  fm_share_add_term(share, FM_TERM_KL, kl);
+  for (int e = 0; e < nenergy; e++) fm_share_add_term(share, FM_TERM_PART + e, part[e]);
+  fm_share_add_count(share, FM_COUNT_KEPT, kept);
+  fm_share_add_count(share, FM_COUNT_FAILED, nb - kept);
+}
+
+/* grad_x log q at the whitened x = T(z): reverse mode of log N(z) + logdet through the
+   normalizing pass, theta frozen. z and z_y are overwritten by the rebuilt x and y. */
+static PetscErrorCode score(posterior *p, const fm_real *theta, int64_t nb, fm_lanes latent) {
+  const fm_transport *t = p->in.transport;
+  fm_lanes bar = {p->score, NULL, NULL};
+  fm_real *one = p->value; /* tallied already */
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < nb * t->n; i++) p->score[i] = -p->z[i];
+  for (int64_t s = 0; s < nb; s++) one[s] = 1;
+  PetscCall(fm_flow_vjp(t->flow, theta, FM_NORMALIZE, nb, latent, bar, (fm_logdet){one, NULL},
+                        latent, bar, NULL));
+  PetscFunctionReturn(0);
+}
+
+/* Cotangents of the generating pass in whitened units: x_bar, and logdet_bar in p->logdet.
+   Failed samples get zero. */
+static void cotangents(posterior *p, int64_t nb) {
+  const fm_transport *t = p->in.transport;
+  const PetscBool path = p->in.estimator == FM_ESTIMATOR_PATH ? PETSC_TRUE : PETSC_FALSE;
+
+  for (int64_t s = 0; s < nb; s++) {
+    for (int64_t i = 0; i < t->n; i++) {
+      const int64_t k = s * t->n + i;
+      const double bar = (double)p->x_bar[k] * t->x_std[i] + (path ? (double)p->score[k] : 0.);
+
+      p->x_bar[k] = p->ok[s] ? (fm_real)bar : 0;
+    }
+    p->logdet[s] = path || !p->ok[s] ? 0 : -1;
+  }
+}
+
+static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, int64_t first,
+                          int64_t nb, fm_share *share) {
+  posterior *p = (posterior *)o->data;
+  fm_lanes latent, model, bar;
+
+  PetscFunctionBegin;
+  PetscCall(reserve(p, nb));
+  PetscCall(draw(o, step, first, nb));
+  PetscCall(generate(p, theta, nb, &latent, &model));
+  PetscCall(evaluate(p, step, nb, share));
+  tally(p, nb, share);
+  if (p->in.estimator == FM_ESTIMATOR_PATH) PetscCall(score(p, theta, nb, latent));
+  cotangents(p, nb);
+  bar = (fm_lanes){p->x_bar, NULL, NULL};
+  PetscCall(fm_flow_vjp(p->in.transport->flow, theta, FM_GENERATE, nb, model, bar,
+                        (fm_logdet){p->logdet, NULL}, model, bar, fm_share_scratch(share)));
+  fm_share_add_gradient(share);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode start(fm_objective *o, fm_real *theta) {
+  posterior *p = (posterior *)o->data;
+  const fm_transport *t = p->in.transport;
+  const int64_t nb = o->total ? PetscMin(1024, o->total) : 1024;
+  const fm_rng rng = {p->in.seed, FM_STREAM_START};
+
+  PetscFunctionBegin;
+  PetscCall(reserve(p, nb));
+  for (int64_t s = 0; s < nb; s++)
+    fm_rng_normal(rng, 0, (uint64_t)s, (size_t)t->n, p->z + s * t->n);
+  PetscCall(
+      fm_flow_start(t->flow, theta, FM_GENERATE, nb, (fm_lanes){p->z, NULL, t->condition}));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode destroy(fm_objective *o) {
+  PetscFunctionBegin;
+  PetscCall(release((posterior *)o->data));
+  PetscCall(PetscFree(o->data));
+  PetscFunctionReturn(0);
+}
+
+static const fm_objective_ops posterior_ops = {"posterior", start, add, destroy};
+
+PetscErrorCode fm_posterior_create(const fm_posterior_inputs *inputs,
+                                   fm_objective **objective) {
+  fm_objective *o;
+  posterior *p;
+
+  PetscFunctionBegin;
+  fm_check(
+      !inputs->latents || inputs->estimator == FM_ESTIMATOR_TOTAL, PETSC_COMM_WORLD,
+      PETSC_ERR_USER,
+      "-latents %lld with -estimator path: path is no gradient of a fixed-sample objective; "
+      "use -estimator total or fresh latents (-latents 0)",
+      (long long)inputs->latents);
+  PetscCall(PetscNew(&o));
+  PetscCall(PetscNew(&p));
+  p->in = *inputs;
+  o->ops = &posterior_ops;
+  o->data = p;
+  o->total = inputs->latents;
+  o->batch = o->total ? PetscMin(inputs->batch, o->total) : inputs->batch;
+  o->steps_per_epoch =
+      o->total ? (o->total + o->batch - 1) / o->batch : inputs->steps_per_epoch;
+  o->shuffle = (fm_rng){inputs->seed, FM_STREAM_SHUFFLE};
+  o->order_epoch = -1;
+  *objective = o;
+  PetscFunctionReturn(0);
+}

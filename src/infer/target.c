@@ -1,0 +1,105 @@
+#include "fathom/target.h"
+#include "fathom/options.h"
+#include "fathom/store.h"
+
+static PetscErrorCode observed(fm_target *t, const double *given) {
+  int64_t shape[FM_STORE_NDIM], count = 1;
+  double *y = NULL;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(t->m, &t->y));
+  if (!given) {
+    PetscCall(fm_store_option_array(t->comm->world, "observed", &ndim, shape, &y));
+    fm_check(y, t->comm->world, PETSC_ERR_USER,
+             "no observed data: give -observed y1,y2,... or -observed FILE:/dataset");
+    for (int d = 0; d < ndim; d++) count *= shape[d];
+    fm_check(count == t->m, t->comm->world, PETSC_ERR_USER,
+             "-observed has %lld values, the operator %s gives %lld", (long long)count,
+             fm_operator_describe(t->op), (long long)t->m);
+    given = y;
+  }
+  PetscCall(PetscArraycpy(t->y, given, t->m));
+  PetscCall(PetscFree(y));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode add_energy(fm_target *t, const char *name) {
+  const fm_energy_inputs inputs = {t->comm, t->n, t->op, t->m, t->y};
+  fm_energy *energy;
+
+  PetscFunctionBegin;
+  PetscCall(fm_energy_create(name, &inputs, &energy));
+  t->energy[t->nenergy++] = energy;
+  fm_check(fm_energy_size(energy) == t->n, t->comm->world, PETSC_ERR_USER,
+           "prior %s has %lld unknowns where the operator takes %lld", name,
+           (long long)fm_energy_size(energy), (long long)t->n);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode build(fm_target *t, int64_t n, int64_t m, const double *y) {
+  const char *op, *prior;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("operator", &op));
+  PetscCall(fm_option_text("prior", &prior));
+  fm_check(op[0], t->comm->world, PETSC_ERR_USER,
+           "no operator: give -operator NAME (fathom help operators)");
+  fm_check(prior[0], t->comm->world, PETSC_ERR_USER,
+           "no prior: give -prior NAME (fathom help priors)");
+  PetscCall(fm_operator_create(t->comm->space, op, &t->op));
+  PetscCall(fm_operator_sizes(t->op, &t->n, &t->m));
+  fm_check(!n || n == t->n, t->comm->world, PETSC_ERR_USER,
+           "the operator %s takes %lld unknowns, the flow has %lld",
+           fm_operator_describe(t->op), (long long)t->n, (long long)n);
+  fm_check(!m || m == t->m, t->comm->world, PETSC_ERR_USER,
+           "the operator %s gives %lld data, the flow is conditioned on %lld",
+           fm_operator_describe(t->op), (long long)t->m, (long long)m);
+  PetscCall(observed(t, y));
+  PetscCall(add_energy(t, "likelihood"));
+  PetscCall(add_energy(t, prior));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_target_create(const fm_comm *comm, int64_t n, int64_t m, const double *y,
+                                fm_target **target) {
+  PetscFunctionBegin;
+  PetscCall(PetscNew(target));
+  (*target)->comm = comm;
+  PetscCall(build(*target, n, m, y));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_target_destroy(fm_target **target) {
+  fm_target *t = *target;
+
+  PetscFunctionBegin;
+  if (!t) PetscFunctionReturn(0);
+  for (int e = 0; e < t->nenergy; e++) PetscCall(fm_energy_destroy(&t->energy[e]));
+  PetscCall(fm_operator_destroy(&t->op));
+  PetscCall(PetscFree(t->y));
+  PetscCall(PetscFree(*target));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_target_evaluate(fm_target *t, fm_key key, int64_t nb, const fm_real *x,
+                                  fm_real *value, fm_real *part, fm_real *x_bar,
+                                  PetscBool *ok) {
+  fm_real *own = NULL;
+
+  PetscFunctionBegin;
+  if (!part) PetscCall(fm_calloc(t->nenergy * nb, &own));
+  if (!part) part = own;
+  if (x_bar) PetscCall(PetscArrayzero(x_bar, nb * t->n));
+  for (int64_t s = 0; s < nb; s++) ok[s] = PETSC_TRUE;
+  for (int e = 0; e < t->nenergy; e++)
+    PetscCall(fm_energy_evaluate(t->energy[e], key, nb, x, part + e * nb, x_bar, ok));
+  for (int64_t s = 0; s < nb; s++) {
+    double sum = 0.;
+
+    for (int e = 0; e < t->nenergy; e++) sum += (double)part[e * nb + s];
+    value[s] = (fm_real)sum;
+  }
+  PetscCall(PetscFree(own));
+  PetscFunctionReturn(0);
+}
