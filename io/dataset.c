@@ -69,9 +69,9 @@ static PetscErrorCode check_rows(MPI_Comm comm, const char *path, const fm_part 
   for (int64_t i = 0; i < count * part->size; i++)
     fm_check(
         isfinite(row[i]), comm, PETSC_ERR_USER,
-        "row %lld of %s of '%s' has %g at place %lld, expected finite numbers (" FM_PRECISION
+        "row %lld of %s of '%s' has %s at place %lld, expected finite numbers (" FM_PRECISION
         ")",
-        (long long)(first + i / part->size), part->name, path, (double)row[i],
+        (long long)(first + i / part->size), part->name, path, isnan(row[i]) ? "nan" : "inf",
         (long long)(i % part->size));
   PetscFunctionReturn(0);
 }

@@ -1,5 +1,6 @@
-/* The border to HDF5: what a store is inside, and HDF5's calls in our words. Every fm_h5_* function is for one rank
-   (rank 0 unless the store says otherwise) and reports through a verdict. */
+/* The border to HDF5: what a store is inside, and HDF5's calls in our words. Every fm_h5_*
+   function is for one rank (rank 0 unless the store says otherwise) and reports through a
+   verdict. */
 #ifndef FATHOM_IO_H5_H
 #define FATHOM_IO_H5_H
 
@@ -21,10 +22,10 @@ struct fm_store {
   PetscBool failed; /* rows: a write failed; HDF5 is not asked to close */
 };
 
-#define FM_FILE_MARK                                                                           \
-  "fathom_checksum" /* attribute of "/": the file ends with a checksum line */
+/* attribute of "/": the file ends with a checksum line */
+#define FM_FILE_MARK "fathom_checksum"
 
-/* The most bytes that one rank moves in one collective write (MPI counts are ints). */
+/* The most bytes that a rank hands to HDF5 in one write (MPI counts are ints). */
 extern int64_t fm_rows_piece;
 
 /* fm_store_new / fm_store_free - the memory of a store; any HDF5 file is closed before. */
@@ -38,14 +39,28 @@ PetscErrorCode fm_image_commit(fm_store *s, const char *previous);
 PetscErrorCode fm_rows_commit(fm_store *s, const char *previous);
 PetscErrorCode fm_rows_discard(fm_store *s);
 
+/* How a rows store begins, on rank 0. fm_skeleton_create reserves PATH.tmp on the disk and
+   lays it out, and leaves it open; fm_skeleton_reserve sees to it, before HDF5 writes `more`
+   bytes, that they are there; fm_skeleton_settle closes it. */
+void fm_skeleton_create(fm_store *s, int nfield, const fm_field *field, fm_verdict *v);
+void fm_skeleton_reserve(const fm_store *s, size_t more, fm_verdict *v);
+void fm_skeleton_settle(fm_store *s, fm_verdict *v);
+
+/* fm_image_build / fm_image_take - start a file in memory; its bytes, to be freed with free(),
+   after which it is closed. */
+void fm_image_build(fm_store *s, fm_verdict *v);
+void *fm_image_take(fm_store *s, size_t *length, fm_verdict *v);
+
 /* fm_trailer_text - the last line of a committed image of `length` bytes. */
 void fm_trailer_text(const void *data, size_t length, char line[64]);
-/* fm_trailer_check - 1 where the file has the line and it is right, 0 where it has none; a wrong one is a fault. */
+/* fm_trailer_check - 1 where the file has the line and it is right, 0 where it has none; a
+   wrong one is a fault. */
 int fm_trailer_check(const char *path, fm_verdict *v);
 
 /* fm_h5_quiet - HDF5 prints nothing. */
 void fm_h5_quiet(void);
-/* fm_fail_h5 - as fm_fail, followed by HDF5's own reason; the call that failed must be the last one made. */
+/* fm_fail_h5 - as fm_fail, followed by HDF5's own reason; the call that failed must be the
+   last one made. */
 void fm_fail_h5(fm_verdict *v, PetscErrorCode code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void fm_h5_why(char *why, size_t length);
@@ -56,15 +71,17 @@ int64_t fm_h5_entries(int ndim, const int64_t *shape);
 /* fm_h5_shape_text - "[10][2]", or "[]" of a single number. */
 void fm_h5_shape_text(int ndim, const int64_t *shape, char *text, size_t length);
 
-/* fm_h5_object - open a group or dataset; fm_h5_dataset - one of numbers, with its shape. Both say what is there
-   instead. Close with H5Oclose. */
+/* fm_h5_object - open a group or dataset; fm_h5_dataset - one of numbers, with its shape. Both
+   say what is there instead. Close with H5Oclose. */
 hid_t fm_h5_object(const fm_store *s, const char *name, fm_verdict *v);
 hid_t fm_h5_dataset(const fm_store *s, const char *name, int *ndim, int64_t *shape,
                     fm_verdict *v);
-/* fm_h5_select - of a dataset [n][...]: file and memory dataspaces of rows [first, first + count). */
+/* fm_h5_select - of a dataset [n][...]: file and memory dataspaces of rows [first, first +
+   count). */
 herr_t fm_h5_select(hid_t set, int64_t first, int64_t count, hid_t space[2]);
 
-/* fm_h5_get_text - the one string in a dataset or attribute, to be freed with PetscFree; `what` names it. */
+/* fm_h5_get_text - the one string in a dataset or attribute, to be freed with PetscFree;
+   `what` names it. */
 char *fm_h5_get_text(hid_t id, const char *what, fm_verdict *v);
 /* fm_h5_text_type - the type of our strings: variable length, UTF-8. Close with H5Tclose. */
 hid_t fm_h5_text_type(void);

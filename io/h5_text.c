@@ -1,4 +1,5 @@
-/* Strings in HDF5 come in two kinds (variable and fixed length) and two places (datasets and attributes). */
+/* Strings in HDF5 come in two kinds (variable and fixed length) and two places (datasets and
+   attributes). */
 #include "h5.h"
 #include <stdio.h>
 

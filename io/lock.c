@@ -1,6 +1,7 @@
-/* One writer of a folder at a time. The lock is the kernel's and goes with the process; the text in the file only names
-   the holder. Open file description locks are taken where there are any: a second taking in the same process is
-   refused too, and closing another descriptor of the file does not drop the lock. */
+/* One writer of a folder at a time. The lock is the kernel's and goes with the process; the
+   text in the file only names the holder. Open file description locks are taken where there
+   are any: a second taking in the same process is refused too, and closing another descriptor
+   of the file does not drop the lock. */
 #define _GNU_SOURCE
 #include "fathom/log.h"
 #include "fathom/store.h"

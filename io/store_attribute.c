@@ -153,7 +153,7 @@ static void set_on_root(const fm_store *s, const char *object, const char *name,
 }
 
 static PetscErrorCode set(fm_store *s, const char *object, const char *name, hid_t type,
-                          const void *value) {
+                          const void *value, size_t bytes) {
   fm_verdict v = {0};
   const PetscBool fits =
       s->kind == FM_STORE_IMAGE || (s->kind == FM_STORE_ROWS && !s->shared && !s->failed)
@@ -162,7 +162,8 @@ static PetscErrorCode set(fm_store *s, const char *object, const char *name, hid
 
   PetscFunctionBegin;
   PetscCall(fm_store_demand(s, fits, "set an attribute"));
-  if (!s->rank) set_on_root(s, object, name, type, value, &v);
+  if (!s->rank && s->kind == FM_STORE_ROWS) fm_skeleton_reserve(s, bytes, &v);
+  if (!s->rank && !v.code) set_on_root(s, object, name, type, value, &v);
   PetscCall(fm_verdict_agree(s->comm, &v));
   PetscFunctionReturn(0);
 }
@@ -170,14 +171,14 @@ static PetscErrorCode set(fm_store *s, const char *object, const char *name, hid
 PetscErrorCode fm_store_set_integer(fm_store *s, const char *object, const char *name,
                                     int64_t value) {
   PetscFunctionBegin;
-  PetscCall(set(s, object, name, H5T_NATIVE_INT64, &value));
+  PetscCall(set(s, object, name, H5T_NATIVE_INT64, &value, sizeof(value)));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_store_set_real(fm_store *s, const char *object, const char *name,
                                  double value) {
   PetscFunctionBegin;
-  PetscCall(set(s, object, name, H5T_NATIVE_DOUBLE, &value));
+  PetscCall(set(s, object, name, H5T_NATIVE_DOUBLE, &value, sizeof(value)));
   PetscFunctionReturn(0);
 }
 
@@ -187,7 +188,7 @@ PetscErrorCode fm_store_set_text(fm_store *s, const char *object, const char *na
   PetscErrorCode code;
 
   PetscFunctionBegin;
-  code = set(s, object, name, type, &value);
+  code = set(s, object, name, type, &value, strlen(value));
   H5Tclose(type);
   PetscCall(code);
   PetscFunctionReturn(0);

@@ -16,20 +16,21 @@ static void mark(hid_t file, fm_verdict *v) {
   H5Sclose(space);
 }
 
-static void create_on_root(fm_store *s, fm_verdict *v) {
+void fm_image_build(fm_store *s, fm_verdict *v) {
   const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
-  char
-      name[64]; /* no file has it; HDF5 wants different ones for files that are open together */
+  char name[64]; /* HDF5 wants different ones for files that are open together */
 
   snprintf(name, sizeof(name), "fathom image %p", (void *)s);
   H5Pset_fapl_core(list, (size_t)1 << 20, 0);
   H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
   s->file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, list);
+  if (s->file < 0) fm_fail_h5(v, PETSC_ERR_MEM, "cannot build '%s' in memory", s->path);
   H5Pclose(list);
-  if (s->file < 0)
-    fm_fail_h5(v, PETSC_ERR_MEM, "cannot build '%s' in memory", s->path);
-  else
-    mark(s->file, v);
+}
+
+static void create_on_root(fm_store *s, fm_verdict *v) {
+  fm_image_build(s, v);
+  if (!v->code) mark(s->file, v);
 }
 
 PetscErrorCode fm_store_create(MPI_Comm comm, const char *path, fm_store **store) {
@@ -105,8 +106,7 @@ PetscErrorCode fm_store_write_text(fm_store *s, const char *name, const char *te
   PetscFunctionReturn(0);
 }
 
-/* the bytes of the file, to be freed with free() */
-static void *take_image(fm_store *s, size_t *length, fm_verdict *v) {
+void *fm_image_take(fm_store *s, size_t *length, fm_verdict *v) {
   ssize_t n = H5Fflush(s->file, H5F_SCOPE_GLOBAL) < 0 ? -1 : 0;
   void *image = NULL;
 
@@ -124,7 +124,7 @@ static void *take_image(fm_store *s, size_t *length, fm_verdict *v) {
 
 static void commit_on_root(fm_store *s, const char *previous, fm_verdict *v) {
   size_t length;
-  void *image = take_image(s, &length, v);
+  void *image = fm_image_take(s, &length, v);
   char line[64];
 
   if (!v->code) {

@@ -1,4 +1,5 @@
-/* The last line of a committed image, after the bytes that HDF5 knows of: it is not read by HDF5 and guards them. */
+/* The last line of a committed image, after the bytes that HDF5 knows of: it is not read by
+   HDF5 and guards them. */
 #include "h5.h"
 #include <ctype.h>
 #include <errno.h>

@@ -113,16 +113,16 @@ static void place_text(const fm_array *a, int64_t i, char *text, size_t length) 
 static PetscErrorCode check_finite(MPI_Comm comm, const char *option, fm_array *a) {
   const int64_t n = array_size(a);
   int64_t i = 0;
-  double bad;
+  const char *bad;
   char place[128] = "";
 
   PetscFunctionBegin;
   while (i < n && isfinite(a->data[i])) i++;
   if (i == n) PetscFunctionReturn(0);
   place_text(a, i, place, sizeof(place));
-  bad = a->data[i];
+  bad = isnan(a->data[i]) ? "nan" : "inf";
   PetscCall(PetscFree(a->data));
-  SETERRQ(comm, PETSC_ERR_USER, "-%s: entry %s is %g, expected a finite number", option, place,
+  SETERRQ(comm, PETSC_ERR_USER, "-%s: entry %s is %s, expected a finite number", option, place,
           bad);
 }
 

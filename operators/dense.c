@@ -1,5 +1,6 @@
-/* dense - d = A x, one part. Every rank holds all of A and of the input and computes the rows it owns, each by one loop
-   in one order: the result has the same bits on any number of ranks. Meant for problems of a few thousand unknowns. */
+/* dense - d = A x, one part. Every rank holds all of A and of the input and computes the
+   rows it owns, each by one loop in one order: the result has the same bits on any number of
+   ranks. Meant for problems of a few thousand unknowns. */
 #include "fathom/gather.h"
 #include "fathom/operator_impl.h"
 #include "fathom/store.h"
@@ -7,8 +8,8 @@
 
 const fm_option fm_dense_options[] = {
     {"dense_matrix", FM_OPTION_ARRAY, "", "",
-     "matrix A of the operator dense: a list row by row, square unless -dense_rows is given, or "
-     "FILE:/dataset of shape [m][n]"},
+     "matrix A of the operator dense: a list row by row, square unless -dense_rows is given, "
+     "or FILE:/dataset of shape [m][n]"},
     {"dense_rows", FM_OPTION_INTEGER, "", "",
      "rows of a -dense_matrix that is given as a list"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};

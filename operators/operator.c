@@ -1,4 +1,4 @@
-/* The door to the operators: registry, checks, ledger. What an operator does is in its own file. */
+/* The door to the operators: registry, checks, ledger. What one does is in its own file. */
 #include "fathom/operator_impl.h"
 
 #define FM_OPERATOR(name, help)                                                                \

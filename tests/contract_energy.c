@@ -197,8 +197,8 @@ static void likelihood_cannot_sample(void **state) {
   case_close(&f);
 }
 
-/* Moments, where known, are those of 20,000 samples within 5 standard errors. A std's own standard error
-   is sqrt(E(x - mean)^4 - std^4) / (2 std sqrt N), estimated. */
+/* Moments, where known, are those of 20,000 samples within 5 standard errors; that of a
+   variance is sqrt((E(x - mean)^4 - std^4) / N), estimated. */
 static void moments_are_those_of_samples(energy_fixture *f) {
   const int64_t n = f->c->n, N = 20000;
   double mean[ENERGY_MOST], std[ENERGY_MOST];
@@ -225,8 +225,8 @@ static void moments_are_those_of_samples(energy_fixture *f) {
   fm_ok(PetscFree(x));
 }
 
-/* -E[grad E] = 0 and E[(x - c) . grad E] = n over exact samples (Stein's identities): sampler, gradient
-   and value belong to one density. Within 5 standard errors, estimated. */
+/* The mean of (x - c) . grad E over exact samples is n (Stein's identity): sampler and gradient
+   belong to one density. Within 5 standard errors, estimated. */
 static void sampler_and_gradient_agree(energy_fixture *f) {
   const int64_t n = f->c->n, N = 20000;
   double sum = 0, square = 0;

@@ -1,218 +1,8 @@
-/* The contract of a layer, for every line of layers.def in every lane, and for whole networks: round trip,
-   log-determinant against a numerical Jacobian, vjp in x, y and theta against finite differences, the rebuilt
-   input, frozen weights, in-place use, cut batches and the data-dependent start. */
-#include "fm_test.h"
-#include "fathom/layer.h"
-
-#ifdef FM_SINGLE
-enum { SINGLE = 1 };
-#else
-enum { SINGLE = 0 };
-#endif
-static const double STEP = SINGLE ? 1e-3 : 4e-6; /* of the finite differences */
-
-/* ---- subjects ---- */
-
-typedef struct subject {
-  char label[160];
-  fm_flow *flow;
-  int64_t n, m, nb, nx, ny, size; /* nx = nb n, ny = nb m: numbers of a lane; of theta */
-  fm_real *theta, *x, *y;
-  fm_real *cx, *cy, *lx, *ly; /* L = cx . x' + cy . y' + lx . logdet_x + ly . logdet_y */
-  fm_condition *condition;    /* if set, y is NULL and one observation stands for it */
-} subject;
-
-static fm_real *random_array(uint64_t index, int64_t count, double deviation) {
-  fm_real *p;
-
-  fm_ok(fm_calloc(count + 1, &p));
-  fm_rng_normal((fm_rng){11, FM_STREAM_CHECK}, index, 0, (size_t)count, p);
-  for (int64_t i = 0; i < count; i++) p[i] *= (fm_real)deviation;
-  return p;
-}
-
-static void prepare(subject *s) {
-  const fm_flow_spec *spec = fm_flow_get_spec(s->flow);
-  fm_real *kick;
-
-  s->n = fm_shape_size(spec->x);
-  s->m = fm_shape_size(spec->y);
-  s->nb = 5;
-  s->nx = s->nb * s->n;
-  s->ny = s->nb * s->m;
-  s->size = fm_flow_layout(s->flow)->size;
-  fm_ok(fm_calloc(s->size + 1, &s->theta));
-  fm_ok(fm_flow_initialize(s->flow, (fm_rng){3, FM_STREAM_INITIAL}, s->theta));
-  kick = random_array(1, s->size, 0.1);
-  for (int64_t i = 0; i < s->size; i++) s->theta[i] = (fm_real)0.6 * s->theta[i] + kick[i];
-  fm_ok(PetscFree(kick));
-  s->x = random_array(2, s->nx, 1);
-  s->y = s->m ? random_array(3, s->ny, 1) : NULL;
-  s->cx = random_array(4, s->nx, 1);
-  s->cy = random_array(5, s->ny, 1);
-  s->lx = random_array(6, s->nb, 1);
-  s->ly = random_array(7, s->nb, 1);
-}
-
-static void clear(subject *s) {
-  fm_ok(fm_condition_destroy(&s->condition));
-  fm_ok(fm_flow_destroy(&s->flow));
-  fm_ok(PetscFree(s->theta));
-  fm_ok(PetscFree(s->x));
-  fm_ok(PetscFree(s->y));
-  fm_ok(PetscFree(s->cx));
-  fm_ok(PetscFree(s->cy));
-  fm_ok(PetscFree(s->lx));
-  fm_ok(PetscFree(s->ly));
-}
-
-static fm_flow_spec spec_of(const char *network, const char *variant, fm_shape x, fm_shape y,
-                            int64_t depth, int64_t hidden) {
-  fm_flow_spec spec = {.depth = depth, .hidden = hidden, .reflections = 3, .x = x, .y = y};
-
-  snprintf(spec.network, sizeof(spec.network), "%s", network);
-  snprintf(spec.variant, sizeof(spec.variant), "%s", variant);
-  return spec;
-}
-
-/* From here on one observation stands for y. */
-static void use_condition(subject *s) {
-  fm_ok(fm_flow_condition(s->flow, s->theta, s->y, &s->condition));
-  fm_ok(PetscFree(s->y));
-  s->ny = 0;
-  strcat(s->label, ", condition");
-}
-
-typedef void (*check)(subject *s, fm_direction direction);
-
-static void both_directions(subject *s, check run) {
-  run(s, FM_NORMALIZE);
-  run(s, FM_GENERATE);
-  clear(s);
-}
-
-static void one_layer(const fm_layer_kind *kind, fm_lane lane, fm_shape shape, const char *variant,
-                      check run) {
-  const fm_shape other = fm_shape_vector(3), none = fm_shape_vector(0);
-  const int reads = kind->ops->reads_y;
-  const fm_flow_spec spec = spec_of("", variant, lane == FM_LANE_X ? shape : other,
-                                    lane == FM_LANE_X ? (reads ? other : none) : shape, 1, 10);
-  subject s = {.flow = NULL};
-
-  snprintf(s.label, sizeof(s.label), "layer %s (%s), lane %c, size %d x %d", kind->name, variant,
-           lane == FM_LANE_X ? 'x' : 'y', (int)shape.c, (int)shape.n[0]);
-  fm_ok(fm_flow_create_layer(&spec, kind->name, lane, &s.flow));
-  prepare(&s);
-  both_directions(&s, run);
-}
-
-static void every_layer(check run) {
-  const int64_t sizes[] = {1, 2, 3, 6, 8, 16};
-  int64_t count;
-  const fm_layer_kind *kind = fm_layer_kinds(&count);
-
-  assert_true(count >= 7);
-  for (int64_t k = 0; k < count; k++)
-    for (int lane = 0; lane < (kind[k].ops->reads_y ? 1 : 2); lane++) {
-      for (int i = 0; i < 6; i++)
-        one_layer(&kind[k], (fm_lane)lane, fm_shape_vector(sizes[i]), "default", run);
-      one_layer(&kind[k], (fm_lane)lane, fm_shape_vector(6), "official", run);
-      one_layer(&kind[k], (fm_lane)lane, (fm_shape){2, {3, 1, 1}}, "default", run);
-    }
-}
-
-static void one_network(const char *network, const char *variant, int64_t n, int64_t m, int conditioned,
-                        check run) {
-  const fm_flow_spec spec = spec_of(network, variant, fm_shape_vector(n), fm_shape_vector(m), 2, 7);
-  subject s = {.flow = NULL};
-
-  snprintf(s.label, sizeof(s.label), "network %s (%s), n = %d, m = %d", network, variant, (int)n, (int)m);
-  fm_ok(fm_flow_create(&spec, &s.flow));
-  prepare(&s);
-  if (conditioned) use_condition(&s);
-  both_directions(&s, run);
-}
-
-static void every_network(check run) {
-  const int64_t size[][2] = {{2, 2}, {8, 6}, {3, 1}, {5, 0}};
-
-  for (int i = 0; i < 4; i++)
-    for (int conditioned = 0; conditioned < (size[i][1] ? 2 : 1); conditioned++) {
-      one_network("hint", "default", size[i][0], size[i][1], conditioned, run);
-      one_network("hint", "official", size[i][0], size[i][1], conditioned, run);
-      one_network("triangular", "default", size[i][0], size[i][1], conditioned, run);
-      one_network("elementwise", "default", size[i][0], size[i][1], conditioned, run);
-    }
-}
-
-static void everything(check run) {
-  every_layer(run);
-  every_network(run);
-}
-
-/* ---- what is measured ---- */
-
-typedef struct result {
-  fm_real *x, *y, *logdet_x, *logdet_y;
-} result;
-
-static void new_result(const subject *s, result *r) {
-  fm_ok(fm_calloc(s->nx, &r->x));
-  fm_ok(fm_calloc(s->ny + 1, &r->y));
-  fm_ok(fm_calloc(s->nb, &r->logdet_x));
-  fm_ok(fm_calloc(s->nb, &r->logdet_y));
-}
-
-static void free_result(result *r) {
-  fm_ok(PetscFree(r->x));
-  fm_ok(PetscFree(r->y));
-  fm_ok(PetscFree(r->logdet_x));
-  fm_ok(PetscFree(r->logdet_y));
-}
-
-static fm_lanes lanes_of(const subject *s, fm_real *x, fm_real *y) {
-  return (fm_lanes){x, s->ny ? y : NULL, s->condition};
-}
-
-static void apply(const subject *s, fm_direction direction, fm_real *x, fm_real *y, result *r) {
-  fm_ok(fm_flow_apply(s->flow, s->theta, direction, s->nb, lanes_of(s, x, y), lanes_of(s, r->x, r->y),
-                      (fm_logdet){r->logdet_x, r->logdet_y}));
-}
-
-static double dot(int64_t count, const fm_real *a, const fm_real *b) {
-  double sum = 0;
-
-  for (int64_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
-  return sum;
-}
-
-static double value(const subject *s, fm_direction direction) {
-  double sum;
-  result r;
-
-  new_result(s, &r);
-  apply(s, direction, s->x, s->y, &r);
-  sum = dot(s->nx, s->cx, r.x) + dot(s->ny, s->cy, r.y) + dot(s->nb, s->lx, r.logdet_x);
-  if (s->ny) sum += dot(s->nb, s->ly, r.logdet_y);
-  free_result(&r);
-  return sum;
-}
-
-/* The largest |a - b| / max(1, |a|, |b|) may be `tolerance`. */
-static void near_all(const subject *s, const char *what, int64_t count, const fm_real *a, const fm_real *b,
-                     double tolerance) {
-  for (int64_t i = 0; i < count; i++) {
-    const double scale = fmax(1, fmax(fabs((double)a[i]), fabs((double)b[i])));
-
-    if (!(fabs((double)a[i] - (double)b[i]) <= tolerance * scale))
-      fail_msg("%s: %s[%d]: %.17g and %.17g, difference above %.3g", s->label, what, (int)i, (double)a[i],
-               (double)b[i], tolerance);
-  }
-}
-
-static void same_bits(const subject *s, const char *what, int64_t count, const fm_real *a, const fm_real *b) {
-  if (count && memcmp(a, b, (size_t)count * sizeof(*a))) fail_msg("%s: %s: not the same bits", s->label, what);
-}
+/* The contract of a layer, for every line of layers.def in every lane, and for whole networks:
+   round trip, log-determinant against a numerical Jacobian, vjp in x, y and theta against
+   finite differences, the rebuilt input, frozen weights, in-place use, cut batches and the
+   data-dependent start. */
+#include "layer_cases.h"
 
 /* ---- round trip, and the two directions' log-determinants ---- */
 
@@ -299,9 +89,10 @@ static void lane_logdet(subject *s, fm_direction direction, int of_y, const fm_r
   for (int64_t b = 0; b < s->nb; b++) {
     const double numerical = log_abs_det(k, jac + b * k * k);
 
-    if (!(fabs(numerical - (double)logdet[b]) <= (SINGLE ? 2e-2 : 1e-7)))
-      fail_msg("%s: logdet of %c, sample %d: %.17g, numerically %.17g", s->label, of_y ? 'y' : 'x', (int)b,
-               (double)logdet[b], numerical);
+    if (!(fabs(numerical - (double)logdet[b]) <=
+          (SINGLE ? 1e-2 : 1e-7) * fmax(1, fabs(numerical))))
+      fail_msg("%s: logdet of %c, sample %d: %.17g, numerically %.17g", s->label,
+               of_y ? 'y' : 'x', (int)b, (double)logdet[b], numerical);
   }
   fm_ok(PetscFree(jac));
 }
@@ -347,33 +138,43 @@ static void differentiate(const subject *s, fm_direction direction, int frozen, 
 
   new_result(s, &r);
   apply(s, direction, s->x, s->y, &r);
-  fm_ok(fm_flow_vjp(s->flow, s->theta, direction, s->nb, lanes_of(s, r.x, r.y), lanes_of(s, s->cx, s->cy),
-                    (fm_logdet){s->lx, s->ny ? s->ly : NULL}, lanes_of(s, g->in_x, g->in_y),
-                    lanes_of(s, g->x, g->y), frozen ? NULL : g->theta));
+  fm_ok(fm_flow_vjp(s->flow, s->theta, direction, s->nb, lanes_of(s, r.x, r.y),
+                    lanes_of(s, s->cx, s->cy), (fm_logdet){s->lx, s->ny ? s->ly : NULL},
+                    lanes_of(s, g->in_x, g->in_y), lanes_of(s, g->x, g->y),
+                    frozen ? NULL : g->theta));
   free_result(&r);
 }
 
-/* d value / d v[i] for all i, against g, as a relative error of the whole array. */
-static void against_differences(subject *s, fm_direction direction, const char *what, int64_t count,
-                                fm_real *v, const fm_real *g) {
-  double error = 0, norm = 1;
+/* d value / d *v by central differences of two steps, extrapolated; in float of one. */
+static double slope(subject *s, fm_direction direction, fm_real *v) {
+  const fm_real keep = *v;
+  double f[4];
+
+  for (int i = 0; i < 4; i++) {
+    const int at[] = {-2, -1, 1, 2};
+
+    *v = keep + (fm_real)(at[i] * STEP);
+    f[i] = value(s, direction);
+  }
+  *v = keep;
+  return SINGLE ? (f[2] - f[1]) / (2 * STEP)
+                : (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * STEP);
+}
+
+/* slope() for all v[i], against g. In float a difference crosses the kink of a ReLU now and
+   then: a fifth of the numbers may be off there, none in double. */
+static void against_differences(subject *s, fm_direction direction, const char *what,
+                                int64_t count, fm_real *v, const fm_real *g) {
+  int64_t off = 0;
 
   for (int64_t i = 0; i < count; i++) {
-    const fm_real keep = v[i];
-    double up, down, slope;
+    const double error =
+        fabs(slope(s, direction, &v[i]) - (double)g[i]) / fmax(1, fabs((double)g[i]));
 
-    v[i] = keep + (fm_real)STEP;
-    up = value(s, direction);
-    v[i] = keep - (fm_real)STEP;
-    down = value(s, direction);
-    v[i] = keep;
-    slope = (up - down) / (2 * STEP);
-    error += (slope - (double)g[i]) * (slope - (double)g[i]);
-    norm += (double)g[i] * (double)g[i];
+    if (!(error <= (SINGLE ? 3e-2 : 1e-7)) && ++off > (SINGLE ? count / 5 + 1 : 0))
+      fail_msg("%s: direction %d: gradient of %s[%d] is %.17g, off by %.3g", s->label,
+               (int)direction, what, (int)i, (double)g[i], error);
   }
-  if (!(sqrt(error / norm) <= (SINGLE ? 2e-2 : 1e-7)))
-    fail_msg("%s: direction %d: gradient of %s is off by %.3g of its norm %.3g", s->label, (int)direction, what,
-             sqrt(error / norm), sqrt(norm));
 }
 
 static void vjp_check(subject *s, fm_direction direction) {
@@ -388,7 +189,8 @@ static void vjp_check(subject *s, fm_direction direction) {
   against_differences(s, direction, "y", s->ny, s->y, g.y);
   for (int64_t t = 0; t < layout->ntensor; t++)
     against_differences(s, direction, layout->tensor[t].name, layout->tensor[t].size,
-                        s->theta + layout->tensor[t].offset, g.theta + layout->tensor[t].offset);
+                        s->theta + layout->tensor[t].offset,
+                        g.theta + layout->tensor[t].offset);
   free_gradient(&g);
 }
 
@@ -435,8 +237,8 @@ static void in_place_check(subject *s, fm_direction direction) {
   differentiate(s, direction, 0, &g);
   fm_ok(PetscArraycpy(h.x, s->cx, s->nx));
   fm_ok(fm_flow_vjp(s->flow, s->theta, direction, s->nb, lanes_of(s, inside.x, inside.y),
-                    lanes_of(s, h.x, s->cy), (fm_logdet){s->lx, s->ly}, (fm_lanes){inside.x, NULL, NULL},
-                    (fm_lanes){h.x, NULL, NULL}, h.theta));
+                    lanes_of(s, h.x, s->cy), (fm_logdet){s->lx, s->ly},
+                    (fm_lanes){inside.x, NULL, NULL}, (fm_lanes){h.x, NULL, NULL}, h.theta));
   same_bits(s, "x_bar in place", s->nx, g.x, h.x);
   same_bits(s, "x rebuilt in place", s->nx, g.in_x, inside.x);
   same_bits(s, "theta_bar in place", s->size, g.theta, h.theta);
@@ -487,21 +289,24 @@ static void condition_check(subject *s, fm_direction direction) {
   for (int64_t i = s->m; i < s->ny; i++) s->y[i] = s->y[i % s->m];
   if (direction == FM_NORMALIZE)
     fm_ok(fm_flow_condition(s->flow, s->theta, s->y, &shared.condition));
-  else fm_ok(fm_condition_from_latent(s->flow, s->theta, s->y, &shared.condition));
+  else
+    fm_ok(fm_condition_from_latent(s->flow, s->theta, s->y, &shared.condition));
   shared.ny = 0;
   for (int64_t i = 0; i < s->ny; i++) s->cy[i] = 0; /* both ask for the x lane alone */
   for (int64_t b = 0; b < s->nb; b++) s->ly[b] = 0;
   apply(s, direction, s->x, s->y, &with_y);
   apply(&shared, direction, s->x, NULL, &with_condition);
   near_all(s, "x with condition", s->nx, with_y.x, with_condition.x, SINGLE ? 1e-5 : 1e-13);
-  near_all(s, "logdet with condition", s->nb, with_y.logdet_x, with_condition.logdet_x, SINGLE ? 1e-5 : 1e-13);
+  near_all(s, "logdet with condition", s->nb, with_y.logdet_x, with_condition.logdet_x,
+           SINGLE ? 1e-5 : 1e-13);
   differentiate(s, direction, 0, &g);
   differentiate(&shared, direction, 0, &h);
   near_all(s, "x_bar with condition", s->nx, g.x, h.x, SINGLE ? 1e-4 : 1e-12);
   for (int64_t t = 0; t < fm_flow_layout(s->flow)->ntensor; t++) {
     const fm_tensor *tensor = &fm_flow_layout(s->flow)->tensor[t];
 
-    if (tensor->lane == FM_LANE_Y) fm_ok(PetscArrayzero(g.theta + tensor->offset, tensor->size));
+    if (tensor->lane == FM_LANE_Y)
+      fm_ok(PetscArrayzero(g.theta + tensor->offset, tensor->size));
   }
   near_all(s, "theta_bar with condition", s->size, g.theta, h.theta, SINGLE ? 1e-4 : 1e-12);
   fm_ok(fm_condition_destroy(&shared.condition));
@@ -515,7 +320,8 @@ static void test_condition(void **state) {
   const int64_t size[][2] = {{2, 2}, {8, 6}, {3, 1}};
 
   every_layer(condition_check);
-  for (int i = 0; i < 3; i++) one_network("hint", "default", size[i][0], size[i][1], 0, condition_check);
+  for (int i = 0; i < 3; i++)
+    one_network("hint", "default", size[i][0], size[i][1], 0, condition_check);
 }
 
 /* ---- data-dependent start ---- */
@@ -536,7 +342,8 @@ static void standard(const subject *s, fm_shape shape, const fm_real *v) {
     sum /= (double)(s->nb * group);
     square /= (double)(s->nb * group);
     if (fabs(sum) > (SINGLE ? 1e-5 : 1e-12) || fabs(square - 1) > (SINGLE ? 1e-4 : 1e-12))
-      fail_msg("%s: channel %d starts with mean %g and mean square %g", s->label, (int)c, sum, square);
+      fail_msg("%s: channel %d starts with mean %g and mean square %g", s->label, (int)c, sum,
+               square);
   }
 }
 
@@ -551,7 +358,8 @@ static void start_check(subject *s, fm_direction direction) {
   fm_ok(fm_flow_start(s->flow, s->theta, direction, s->nb, lanes_of(s, s->x, s->y)));
   same_bits(s, "x after a start", s->nx, kept, s->x);
   apply(s, direction, s->x, s->y, &r);
-  if (!strcmp(spec->network, "hint") ? direction == FM_GENERATE : !s->ny) standard(s, spec->x, r.x);
+  if (!strcmp(spec->network, "hint") ? direction == FM_GENERATE : !s->ny)
+    standard(s, spec->x, r.x);
   if (!strcmp(spec->network, "hint") ? direction == FM_GENERATE && s->ny : s->ny > 0)
     standard(s, spec->y, r.y);
   fm_ok(PetscFree(kept));
@@ -576,6 +384,7 @@ static void test_start(void **state) {
   one_network("hint", "default", 5, 0, 0, start_check);
 }
 
-FM_TEST_MAIN(cmocka_unit_test(test_round_trip), cmocka_unit_test(test_logdet), cmocka_unit_test(test_vjp),
-             cmocka_unit_test(test_frozen), cmocka_unit_test(test_in_place), cmocka_unit_test(test_cut),
+FM_TEST_MAIN(cmocka_unit_test(test_round_trip), cmocka_unit_test(test_logdet),
+             cmocka_unit_test(test_vjp), cmocka_unit_test(test_frozen),
+             cmocka_unit_test(test_in_place), cmocka_unit_test(test_cut),
              cmocka_unit_test(test_condition), cmocka_unit_test(test_start))

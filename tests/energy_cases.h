@@ -1,5 +1,5 @@
-/* The configurations in which every registered energy is held to the contract: an energy without an entry fails the
-   suite. A case is made on any communicator. */
+/* The configurations in which every registered energy is held to the contract: an energy
+   without an entry fails the suite. A case is made on any communicator. */
 #ifndef ENERGY_CASES_H
 #define ENERGY_CASES_H
 

@@ -1,4 +1,5 @@
-/* What the tests of io/ share: a folder that each test gets and that goes with it, names in it, and raw bytes. */
+/* What the tests of io/ share: a folder that each test gets and that goes with it, names in
+   it, and raw bytes. */
 #ifndef IO_TEST_H
 #define IO_TEST_H
 
@@ -44,6 +45,15 @@ static inline const char *in_folder(const char *name) {
 }
 
 static inline int exists(const char *path) { return access(path, F_OK) == 0; }
+
+/* on all ranks before any goes on */
+static inline int gone(const char *path) {
+  int absent;
+  MPI_Barrier(PETSC_COMM_WORLD);
+  absent = !exists(path);
+  MPI_Barrier(PETSC_COMM_WORLD);
+  return absent;
+}
 
 /* the bytes of a file; free() them */
 static inline unsigned char *load_bytes(const char *path, size_t *n) {

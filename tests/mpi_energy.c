@@ -21,8 +21,8 @@ static void compare(const energy_case *c, PetscMPIInt ranks_per_sample) {
   case_close(&alone);
 }
 
-/* Blocks of 1, 2, ... ranks share a sample, as far as they divide the world. A case with a file is
-   covered by its contract. */
+/* Blocks of 1, 2, ... ranks share a sample, as far as they divide the world. A case with a file
+   knows no space ranks. */
 static void same_bits_on_any_number_of_space_ranks(void **state) {
   PetscMPIInt size;
 
@@ -43,7 +43,7 @@ static void exact_sum_does_not_depend_on_the_cut(void **state) {
   compare(&c, size);
 }
 
-/* A sample that fails on the rank that owns its datum fails on all. */
+/* The first datum leaves the window, the second is 0: all ranks learn of it from its owner. */
 static void failure_is_agreed(void **state) {
   const uint64_t sample = 0;
   fm_real x[ENERGY_MOST] = {0}, value, x_bar[ENERGY_MOST] = {0};
@@ -53,6 +53,7 @@ static void failure_is_agreed(void **state) {
 
   MPI_Comm_size(PETSC_COMM_WORLD, &size);
   case_open(&f, &energy_cases[0], PETSC_COMM_WORLD, size);
+  x[0] = (fm_real)6e9;
   x[1] = (fm_real)1e9;
   fm_ok(fm_energy_evaluate(f.energy, (fm_key){0, &sample}, 1, x, &value, x_bar, &ok));
   assert_false(ok);

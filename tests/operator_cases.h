@@ -1,6 +1,6 @@
-/* The configurations in which every registered operator is held to the contract: an operator without an entry fails
-   the suite. No case is symmetric, and each operator has a rectangular one: a symmetric toy passes a dot test with no
-   adjoint at all. */
+/* The configurations in which every registered operator is held to the contract: an operator
+   without an entry fails the suite. No case is symmetric, and each operator has a rectangular
+   one: a symmetric toy passes a dot test with no adjoint at all. */
 #ifndef OPERATOR_CASES_H
 #define OPERATOR_CASES_H
 

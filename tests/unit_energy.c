@@ -1,4 +1,5 @@
-/* Golds of the priors: densities written down anew, normalisation by quadrature, samples against the density. */
+/* Golds of the priors: densities written down anew, normalisation by quadrature, samples
+   against the density. */
 #include "energy_cases.h"
 
 #define N 20000
@@ -97,7 +98,7 @@ static double kolmogorov(int64_t n, double *z) {
   return sqrt((double)n) * most;
 }
 
-/* The exact map z1 = x1, z2 = sqrt(2) (x2 - x1^2) makes the samples N(0, I). 1.95: p = 0.001. */
+/* The exact map z1 = x1, z2 = sqrt(2) (x2 - x1^2) makes them N(0, I). 1.95: p = 0.001. */
 static void rosenbrock_samples_map_to_normal(void **state) {
   double *z, product = 0;
   fm_real *x;
@@ -235,7 +236,7 @@ static void gaussian_by_precision(void **state) {
   check_gaussian(options, 3, inverse);
 }
 
-/* Giving S and giving S^-1 describe one density, and one in terms of its dataset. */
+/* Giving S and giving S^-1 describe one density. */
 static void covariance_is_inverse_precision(void **state) {
   char list[512], *at = list;
   double p[3][3];

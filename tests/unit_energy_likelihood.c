@@ -1,4 +1,5 @@
-/* The likelihood against its formula written down anew; several parts; failed solves; sentences. */
+/* The likelihood against its formula written down anew; several parts; failed solves; bad
+   input. */
 #include "fathom/gather.h"
 #include "fathom/likelihood.h"
 #include "fathom/operator_impl.h"
@@ -159,7 +160,8 @@ static void misfit_beyond_the_window_fails(void **state) {
   end(&f);
 }
 
-/* ---- an operator of three parts, not linear: part p has p + 1 data, d_k = x_p^2 + (k + 1) x_0 x_1 ---- */
+/* ---- an operator of three parts, not linear: part p has p + 1 data,
+        d_k = x_p^2 + (k + 1) x_0 x_1 ---- */
 
 #define PARTS 3
 typedef struct toy {
@@ -293,6 +295,29 @@ static void failed_solve_drops_the_sample(void **state) {
   end(&f);
 }
 
+/* The tape is that of the last part linearized, and a failed solve leaves none. */
+static void one_tape_lives_at_a_time(void **state) {
+  fm_operator op;
+  PetscBool ok;
+  fixture f;
+  Vec x, d;
+  toy t;
+
+  make_toy(&f, &t, &op);
+  fm_ok(fm_operator_create_vecs(&op, 1, &x, &d));
+  fm_ok(fm_vec_set(x, model));
+  fm_ok(fm_operator_linearize(&op, 1, x, d, &ok));
+  fm_expect_error(fm_operator_vjp(&op, 0, d, x), "the last linearize was of part 1");
+  fm_ok(fm_operator_vjp(&op, 1, d, x));
+  t.fails = 1;
+  fm_ok(fm_operator_linearize(&op, 1, x, d, &ok));
+  assert_false(ok);
+  fm_expect_error(fm_operator_vjp(&op, 1, d, x), "nothing was linearized");
+  fm_ok(VecDestroy(&x));
+  fm_ok(VecDestroy(&d));
+  end(&f);
+}
+
 static void forward_applies_all_parts(void **state) {
   const double x[3] = {0.5, -1, 0.25};
   fm_operator op;
@@ -402,6 +427,7 @@ FM_TEST_MAIN(cmocka_unit_test(one_noise_for_all), cmocka_unit_test(noise_for_eac
              cmocka_unit_test(solves_are_counted),
              cmocka_unit_test(misfit_beyond_the_window_fails), cmocka_unit_test(parts_add_up),
              cmocka_unit_test(failed_solve_drops_the_sample),
+             cmocka_unit_test(one_tape_lives_at_a_time),
              cmocka_unit_test(forward_applies_all_parts),
              cmocka_unit_test(noise_must_be_positive), cmocka_unit_test(mask_must_fit),
              cmocka_unit_test(sizes_must_fit), cmocka_unit_test(inputs_must_be_there),

@@ -86,7 +86,8 @@ static void every_truncation_is_found(void **state) {
   free(bytes);
 }
 
-/* no checksum guards a foreign file: anything may come out, but a sentence or a number, not a crash */
+/* no checksum guards a foreign file: anything may come out, but a sentence or a number, not a
+   crash */
 static void damage_without_checksum_does_not_crash(void **state) {
   const double a[4] = {1., 2., 3., 4.};
   const fm_field field = {"/a", FM_FLOAT64, 0, {0}};

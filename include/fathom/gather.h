@@ -1,5 +1,6 @@
-/* Between a Vec, of which each rank of a space communicator holds a piece, and its copy on every rank. Entry i of the
-   copy is entry i of the Vec, on any number of ranks: an operator's Vecs are in natural order. */
+/* Between a Vec, of which each rank of a space communicator holds a piece, and its copy on
+   every rank. Entry i of the copy is entry i of the Vec, on any number of ranks: an operator's
+   Vecs are in natural order. */
 #ifndef FATHOM_GATHER_H
 #define FATHOM_GATHER_H
 
@@ -7,7 +8,7 @@
 
 typedef struct fm_gather fm_gather;
 
-/* fm_gather_create - for Vecs with the layout of `like`, which is not kept. Collective on like's
+/* fm_gather_create - for Vecs with the layout of `like`, which is not kept. Collective on its
    communicator. Memory: one copy of the whole Vec a rank. */
 PetscErrorCode fm_gather_create(Vec like, fm_gather **gather);
 PetscErrorCode fm_gather_destroy(fm_gather **gather);

@@ -2,11 +2,13 @@
 
        const fm_layer_ops fm_layer_NAME = {...};
 
-   and one line in src/flow/layers.def. A layer is an invertible map of ONE lane and works in place on a
-   batch v [nb][size]; with the direction FM_NORMALIZE it is v <- f(v), with FM_GENERATE v <- f^-1(v).
+   and one line in src/flow/layers.def. A layer is an invertible map of ONE lane and works in
+   place on a batch v [nb][size]; with the direction FM_NORMALIZE it is v <- f(v), with
+   FM_GENERATE v <- f^-1(v).
 
-   apply, vjp and start are kernels: they return void, cannot fail, allocate nothing and know neither MPI nor
-   PETSc. What a row becomes must not depend on the other rows or on their number. */
+   apply, vjp and start are kernels: they return void, cannot fail, allocate nothing and know
+   neither MPI nor PETSc. What a row becomes must not depend on the other rows or on their
+   number. */
 #ifndef FATHOM_LAYER_H
 #define FATHOM_LAYER_H
 
@@ -34,8 +36,8 @@ typedef struct fm_pass {
 typedef struct fm_layer_ops {
   PetscBool reads_y; /* acts on x and reads y */
 
-  /* build - name the layer's tensors with fm_layer_tensor, one after the other. layer->data may be set to one
-     PetscMalloc'ed block, which the flow frees. */
+  /* build - name the layer's tensors with fm_layer_tensor, one after the other. layer->data may
+     be set to one PetscMalloc'ed block, which the flow frees. */
   PetscErrorCode (*build)(fm_layer *layer, fm_flow *flow);
 
   /* work - how many numbers of scratch apply and vjp need; NULL: none. */
@@ -44,8 +46,8 @@ typedef struct fm_layer_ops {
   /* apply - v is overwritten; logdet [nb] (NULL: not wanted) is added to. */
   void (*apply)(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real *logdet);
 
-  /* vjp - on entry v is the output of apply and v_bar its cotangent; on exit v is the rebuilt input and v_bar
-     the input's cotangent. logdet_bar [nb] or NULL. */
+  /* vjp - on entry v is the output of apply and v_bar its cotangent; on exit v is the rebuilt
+     input and v_bar the input's cotangent. logdet_bar [nb] or NULL. */
   void (*vjp)(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real *v_bar,
               const fm_real *logdet_bar);
 
@@ -71,20 +73,23 @@ struct fm_layer {
   void *data;
 };
 
-/* fm_layer_tensor - name the next tensor of this layer: "a.w2" of layer block3.x.hint is block3.x.hint.a.w2. It
-   starts as independent N(0, deviation^2) numbers; deviation 0: zeros. A tensor of no elements is left out.
-   Returns where it begins in theta in *offset (which may be NULL). */
+/* fm_layer_tensor - name the next tensor of this layer: "a.w2" of layer block3.x.hint is
+   block3.x.hint.a.w2. It starts as independent N(0, deviation^2) numbers; deviation 0: zeros. A
+   tensor of no elements is left out. Returns where it begins in theta in *offset (which may be
+   NULL). */
 PetscErrorCode fm_layer_tensor(fm_flow *flow, fm_layer *layer, const char *name, int ndim,
                                const int64_t *shape, double deviation, int64_t *offset);
 
 /* fm_layer_kinds - the lines of layers.def. */
 const fm_layer_kind *fm_layer_kinds(int64_t *count);
 
-/* fm_flow_add - append, in normalizing order, a layer of that kind; `block` ("block3", or "") begins its name. For
-   networks. Fails on an unknown kind (names the known ones) and on a layer that reads y where there is none. */
+/* fm_flow_add - append, in normalizing order, a layer of that kind; `block` ("block3", or "")
+   begins its name. For networks. Fails on an unknown kind (names the known ones) and on a layer
+   that reads y where there is none. */
 PetscErrorCode fm_flow_add(fm_flow *flow, const char *block, fm_lane lane, const char *kind);
 
-/* fm_flow_create_layer - a flow of one single layer, for tests. spec->network and depth are not used. */
+/* fm_flow_create_layer - a flow of one single layer, for tests. spec->network and depth are not
+   used. */
 PetscErrorCode fm_flow_create_layer(const fm_flow_spec *spec, const char *kind, fm_lane lane,
                                     fm_flow **flow);
 

@@ -1,12 +1,13 @@
-/* The noise model that `likelihood` and `simulate` share: y = F(x) + e, e_i ~ N(0, sigma_i^2) independent. */
+/* The noise model that `likelihood` and `simulate` share:
+   y = F(x) + e, e_i ~ N(0, sigma_i^2) independent. */
 #ifndef FATHOM_LIKELIHOOD_H
 #define FATHOM_LIKELIHOOD_H
 
 #include "fathom/types.h"
 
 /* fm_likelihood_noise_std - -noise_std as one number a datum, [m]; unit of the data.
-   Collective on comm. Fails (user error) where it is missing, has neither 1 nor m entries, or is
-   not positive. */
+   Collective on comm. Fails (user error) where it is missing, has neither 1 nor m entries, or
+   is not positive. */
 PetscErrorCode fm_likelihood_noise_std(MPI_Comm comm, int64_t m, double *sigma);
 
 /* fm_likelihood_mask - -data_mask, [m]: which data count; all where it is not given.

@@ -18,10 +18,12 @@ typedef struct fm_schedule {
   double factor; /* exponential: multiplies the rate after each epoch */
   double last;   /* cosine: the rate at the last step, as a fraction of `rate` */
   int64_t steps, steps_per_epoch;
+  int64_t warmup; /* steps over which the rate rises linearly to what the decay says; 0: none */
 } fm_schedule;
 
 /* fm_schedule_rate - constant: r; exponential: r factor^floor(step / steps_per_epoch);
-   cosine: r (last + (1 - last) (1 + cos(pi step / steps)) / 2). */
+   cosine: r (last + (1 - last) (1 + cos(pi step / steps)) / 2).
+   all times min(1, (step + 1) / warmup). */
 double fm_schedule_rate(const fm_schedule *schedule, int64_t step);
 
 /* Adam (Kingma and Ba 2015): m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2,

@@ -66,6 +66,8 @@ const fm_option fm_cli_options[] = {
     {"learning_rate_factor", FM_OPTION_REAL, "0.9", TRAINING, "exponential: factor an epoch"},
     {"learning_rate_last", FM_OPTION_REAL, "0.01", TRAINING,
      "cosine: last rate as a fraction of the first"},
+    {"learning_rate_warmup", FM_OPTION_INTEGER, "0", TRAINING,
+     "steps over which the rate rises linearly from zero"},
     {"clip_norm", FM_OPTION_REAL, "0", TRAINING,
      "largest global norm of the gradient; 0: no clipping"},
     {"average_power", FM_OPTION_REAL, "8", TRAINING,

@@ -122,6 +122,7 @@ static PetscErrorCode schedule(const fm_objective *objective, fm_schedule *s) {
   PetscCall(fm_option_real_in("learning_rate", 0., 1e6, &s->rate));
   PetscCall(fm_option_real_in("learning_rate_factor", 0., 1., &s->factor));
   PetscCall(fm_option_real_in("learning_rate_last", 0., 1., &s->last));
+  PetscCall(fm_option_integer_in("learning_rate_warmup", 0, INT64_MAX / 2, &s->warmup));
   s->steps_per_epoch = fm_objective_steps_per_epoch(objective);
   s->steps = epochs * s->steps_per_epoch;
   PetscFunctionReturn(0);

@@ -1,5 +1,6 @@
-/* z = exp(log_scale) x + shift, a pair of numbers for each channel, started from data so that its output has mean 0 and
-   standard deviation 1. Source: Kingma and Dhariwal (2018), "Glow". */
+/* z = exp(log_scale) x + shift, a pair of numbers for each channel, started from data so that
+   its output has mean 0 and standard deviation 1. Source: Kingma and Dhariwal (2018), "Glow".
+   */
 #include "flow/diagonal.h"
 #include <math.h>
 

@@ -12,20 +12,24 @@ typedef struct fm_affine {
   int official;           /* out passes a ReLU, S = sigmoid(raw) */
 } fm_affine;
 
-/* fm_affine_build - nin columns from `source` on scale and shift `width` columns from `target` on. */
+/* fm_affine_build - nin columns from `source` on scale and shift `width` columns from `target`
+   on. */
 PetscErrorCode fm_affine_build(fm_affine *affine, fm_flow *flow, fm_layer *layer,
                                const char *prefix, int64_t source, int64_t nin, int64_t target,
                                int64_t width);
 int64_t fm_affine_work(const fm_affine *affine, int64_t nb);
 
-/* fm_affine_apply - v [nb][stride] holds the target; `in` the source: nb rows, or one for all. */
+/* fm_affine_apply - v [nb][stride] holds the target; `in` the source: nb rows, or one for all.
+   */
 void fm_affine_apply(const fm_affine *affine, const fm_pass *pass, fm_rows in, fm_rows v,
                      fm_real *logdet);
-/* fm_affine_vjp - the rules of method.md 1.5: v and v_bar are overwritten, in_bar (p NULL: not wanted) is added to. */
+/* fm_affine_vjp - the rules of method.md 1.5: v and v_bar are overwritten, in_bar (p NULL: not
+   wanted) is added to. */
 void fm_affine_vjp(const fm_affine *affine, const fm_pass *pass, fm_rows in, fm_rows in_bar,
                    fm_rows v, fm_rows v_bar, const fm_real *logdet_bar);
 
-/* A sequence of couplings within one lane, in normalizing order: layer->data of coupling and hint. */
+/* A sequence of couplings within one lane, in normalizing order: layer->data of coupling and
+   hint. */
 typedef struct fm_affine_list {
   int64_t count;
   fm_affine affine[];

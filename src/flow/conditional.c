@@ -1,4 +1,5 @@
-/* All of x, given y: z_x = S(y) x + T(y). With one y for the whole batch the conditioner runs once. */
+/* All of x, given y: z_x = S(y) x + T(y). With one y for the whole batch the conditioner runs
+   once. */
 #include "flow/affine.h"
 
 static PetscErrorCode build(fm_layer *layer, fm_flow *flow) {

@@ -1,5 +1,7 @@
-/* Small dense products, register-blocked on vectors of the CPU's width. At the sizes of a conditioner (16 x 64 x 64) they
-   need a third of the time of a BLAS call, and unlike it they sum in one order whatever the number of rows. */
+/* Small dense products, register-blocked on vectors of the CPU's width. At a conditioner's 16 x
+   64 x 64 they take the time of OpenBLAS (float: 1.35, 1.4 and 1.8 us against 1.45, 1.4 and 1.9
+   for A B, A^T B and A B^T), for one row, which is what a condition needs, a quarter of it; and
+   unlike a BLAS they sum each row in one order whatever the number of rows. */
 #include "flow/kernels.h"
 #include <string.h>
 
@@ -37,7 +39,8 @@ INLINE void store(fm_real *p, int64_t count, vector v) {
     memcpy(p, &v, (size_t)count * sizeof(fm_real));
 }
 
-/* rows x (columns vectors) of C stay in registers while k runs; `width` numbers of a single, partial vector count. */
+/* rows x (columns vectors) of C stay in registers while k runs; `width` numbers of a single,
+   partial vector count. */
 INLINE void tile(const int rows, const int columns, int64_t width, int64_t n, int64_t count,
                  const fm_real *a, int64_t a_row, int64_t a_column, const fm_real *b,
                  fm_real *c) {

@@ -1,4 +1,5 @@
-/* z = exp(log_scale) x + shift, a number each for `group` neighbouring elements: the layers actnorm and elementwise.
+/* z = exp(log_scale) x + shift, a number each for `group` neighbouring elements: the layers
+   actnorm and elementwise.
 
    theta holds log_scale [count], then shift [count]; a sample is [count][group]. */
 #ifndef FATHOM_FLOW_DIAGONAL_H

@@ -34,7 +34,8 @@ static inline int64_t fm_flow_size_y(const fm_flow *flow) {
   return fm_shape_size(flow->spec.y);
 }
 
-/* fm_flow_reserve - scratch for every layer at nb rows, with `extra` more numbers in front of it. */
+/* fm_flow_reserve - scratch for every layer at nb rows, with `extra` more numbers in front of
+   it. */
 PetscErrorCode fm_flow_reserve(const fm_flow *flow, int64_t nb, int64_t extra, fm_real **p);
 
 /* The step-th layer in the order of `direction`. */

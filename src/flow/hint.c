@@ -3,9 +3,9 @@
        d <= 4    z_a = a          z_b = S(a) b + T(a)
        else      z_a = HINT(a)    z_b = S(a) HINT(b) + T(a),    S and T of the ORIGINAL a
 
-   Written out it is a sequence of plain couplings: those of b, this one, those of a; generating runs it
-   backwards. Each branch has its own conditioner, named hint.w1, hint.a.w1, hint.b.a.w1, ...
-   Source: Kruse, Detommaso, Koethe and Scheichl (2021), "HINT". */
+   Written out it is a sequence of plain couplings: those of b, this one, those of a; generating
+   runs it backwards. Each branch has its own conditioner, named hint.w1, hint.a.w1,
+   hint.b.a.w1, ... Source: Kruse, Detommaso, Koethe and Scheichl (2021), "HINT". */
 #include "flow/affine.h"
 
 enum { LEAF = 4 };

@@ -1,5 +1,5 @@
-/* A product of reflections: x <- x - 2 u (u . x) / (u . u), for the rows u of `vectors`, the first row first;
-   generating runs them backwards. logdet 0. An all-zero u does nothing. */
+/* A product of reflections: x <- x - 2 u (u . x) / (u . u), for the rows u of `vectors`, the
+   first row first; generating runs them backwards. logdet 0. An all-zero u does nothing. */
 #include "fathom/layer.h"
 #include "flow/kernels.h"
 
@@ -43,7 +43,8 @@ static void apply(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_rea
 }
 
 /* A reflection is its own inverse and its own transpose. With f = 2 / (u . u), for one sample
-   u_bar = -f ((u . x) x_bar' + (u . x_bar') x - f (u . x)(u . x_bar') u), x_bar' the output's cotangent. */
+   u_bar = -f ((u . x) x_bar' + (u . x_bar') x - f (u . x)(u . x_bar') u), x_bar' the output's
+   cotangent. */
 static void reflection_vjp(int64_t n, int64_t nb, const fm_real *u, fm_real *v, fm_real *v_bar,
                            fm_real *u_bar) {
   const fm_real factor = two_over_square(n, u);

@@ -1,7 +1,8 @@
 /* Pure array mathematics of the flow layers: no MPI, no PETSc, nothing can fail.
 
-   Every result is a function of the inputs and of the sizes alone. A row's result does not depend on the number of rows,
-   so a batch may be cut anywhere. Matrices are row-major and contiguous unless a stride is named. */
+   Every result is a function of the inputs and of the sizes alone. A row's result does not
+   depend on the number of rows, so a batch may be cut anywhere. Matrices are row-major and
+   contiguous unless a stride is named. */
 #ifndef FATHOM_FLOW_KERNELS_H
 #define FATHOM_FLOW_KERNELS_H
 
@@ -18,11 +19,13 @@
 
 /* ---- dense.c ---- */
 
-/* fm_multiply_add - C[m][n] += A B, with A(i, k) = a[i a_row + k a_column] of any strides, B [count][n], C [m][n]. */
+/* fm_multiply_add - C[m][n] += A B, with A(i, k) = a[i a_row + k a_column] of any strides, B
+   [count][n], C [m][n]. */
 void fm_multiply_add(int64_t m, int64_t n, int64_t count, const fm_real *a, int64_t a_row,
                      int64_t a_column, const fm_real *b, fm_real *c);
 
-/* fm_multiply_transposed_add - C(i, j) += sum_k A[i][k] B[j][k], A [m][count], B [n][count], C(i, j) = c[i c_row + j]. */
+/* fm_multiply_transposed_add - C(i, j) += sum_k A[i][k] B[j][k], A [m][count], B [n][count],
+   C(i, j) = c[i c_row + j]. */
 void fm_multiply_transposed_add(int64_t m, int64_t n, int64_t count, const fm_real *a,
                                 const fm_real *b, fm_real *c, int64_t c_row);
 
@@ -40,7 +43,8 @@ void fm_bias(int64_t m, int64_t n, const fm_real *bias, const fm_real *residual,
 void fm_relu(int64_t count, fm_real *v);
 void fm_relu_vjp(int64_t count, const fm_real *v, fm_real *v_bar);
 
-/* fm_scale - the scale of an affine coupling, in place: raw <- top / (1 + exp(-raw)), exact to rounding for every raw.
+/* fm_scale - the scale of an affine coupling, in place: raw <- top / (1 + exp(-raw)), exact to
+   rounding for every raw.
 
    clipped    0: top = 2.  1: raw passes a ReLU first and top = 1 (the official variant)
    slope      out   d log(scale) / d raw, or NULL

@@ -1,4 +1,5 @@
-/* The linear networks: one layer on x. A y in the spec is accepted and stays what it is: z_y = y, logdet 0. */
+/* The linear networks: one layer on x. A y in the spec is accepted and stays what it is: z_y =
+   y, logdet 0. */
 #include "flow/flow_impl.h"
 
 PetscErrorCode fm_network_triangular(fm_flow *flow) {

@@ -99,7 +99,8 @@ static void layer_vjp(const fm_layer *layer, fm_pass *pass, const lanes *at,
     layer->kind->ops->vjp(layer, pass, at->y.p, bar->y.p, bar->logdet.y);
 }
 
-/* Where the y lane of a vjp is done: in the caller's arrays, or in scratch where there are none. */
+/* Where the y lane of a vjp is done: in the caller's arrays, or in scratch where there are
+   none. */
 static PetscErrorCode place_y(int64_t nb, int64_t size_y, fm_lanes out, fm_lanes out_bar,
                               fm_lanes in, fm_lanes in_bar, fm_real *scratch, lanes *at,
                               cotangents *bar) {
@@ -139,7 +140,7 @@ PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_directi
   PetscFunctionReturn(0);
 }
 
-/* The batch itself or, where there is none, one row of zeros that all samples share. */
+/* The batch itself, or the condition, or one row of zeros that all samples share. */
 static PetscErrorCode start_lanes(const fm_flow *flow, int64_t nb, fm_lanes in,
                                   fm_real *scratch, lanes *at) {
   const int64_t size_x = fm_flow_size_x(flow), size_y = fm_flow_size_y(flow);
@@ -147,7 +148,10 @@ static PetscErrorCode start_lanes(const fm_flow *flow, int64_t nb, fm_lanes in,
   PetscFunctionBegin;
   *at = (lanes){.x = scratch, .y = {scratch + nb * size_x, in.y ? nb : 1, size_y}};
   PetscCall(copy(at->x, in.x, nb * size_x));
-  if (in.y)
+  at->condition = in.condition;
+  if (in.condition)
+    at->y.p = NULL;
+  else if (in.y)
     PetscCall(copy(at->y.p, in.y, nb * size_y));
   else
     zero(at->y.p, size_y);
@@ -163,8 +167,6 @@ PetscErrorCode fm_flow_start(const fm_flow *flow, fm_real *theta, fm_direction d
 
   PetscFunctionBegin;
   fm_check(nb >= 1, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "a start from no samples");
-  fm_check(!in.condition, PETSC_COMM_SELF, PETSC_ERR_ARG_INCOMP,
-           "a start takes a y or none, not a condition: that would depend on what is started");
   PetscCall(fm_flow_reserve(flow, nb, extra, &scratch));
   pass.work = scratch + extra;
   PetscCall(start_lanes(flow, nb, in, scratch, &at));
@@ -172,6 +174,7 @@ PetscErrorCode fm_flow_start(const fm_flow *flow, fm_real *theta, fm_direction d
     const fm_layer *layer = fm_flow_layer(flow, direction, i);
     const int on_x = layer->lane == FM_LANE_X;
 
+    if (!takes_part(layer, &at)) continue;
     if (layer->kind->ops->start && (on_x || in.y))
       layer->kind->ops->start(layer, theta, direction, nb, on_x ? at.x : at.y.p);
     layer_apply(layer, &pass, nb, &at, (fm_logdet){NULL, NULL});

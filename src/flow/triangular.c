@@ -1,5 +1,6 @@
-/* z = L x + b: L lower triangular with the diagonal exp(log_diagonal); `lower` holds the rows of its strict
-   triangle, one after the other. A Gaussian of any covariance is exact. Cost: n^2 operations a sample. */
+/* z = L x + b: L lower triangular with the diagonal exp(log_diagonal); `lower` holds the rows
+   of its strict triangle, one after the other. A Gaussian of any covariance is exact. Cost: n^2
+   operations a sample. */
 #include "fathom/layer.h"
 #include "flow/kernels.h"
 
@@ -81,7 +82,8 @@ static void apply(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_rea
   }
 }
 
-/* Of z = L x + b, with the cotangent g of z (generating: minus the cotangent of z that is handed on). */
+/* Of z = L x + b, with the cotangent g of z (generating: minus the cotangent of z that is
+   handed on). */
 static void weights_vjp(int64_t n, const fm_real *d, const fm_real *x, const fm_real *g,
                         fm_real sign, fm_real logdet_bar, parts bar) {
   for (int64_t i = 0; i < n; i++) {

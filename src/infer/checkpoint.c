@@ -55,6 +55,7 @@ static PetscErrorCode write_schedule(const fm_schedule *s, fm_store *store) {
   PetscCall(fm_store_set_real(store, "/schedule", "last", s->last));
   PetscCall(fm_store_set_integer(store, "/schedule", "steps", s->steps));
   PetscCall(fm_store_set_integer(store, "/schedule", "steps_per_epoch", s->steps_per_epoch));
+  PetscCall(fm_store_set_integer(store, "/schedule", "warmup", s->warmup));
   PetscFunctionReturn(0);
 }
 

@@ -183,18 +183,20 @@ PetscErrorCode fm_diagnosis_clear(fm_diagnosis *d) {
   PetscFunctionReturn(0);
 }
 
+/* Mean of kl over the evaluations in (solves[i] - window, solves[i]]. */
+static double running_mean(int64_t i, const double *solves, const double *kl, double window) {
+  double sum = 0.;
+  int64_t k = i;
+
+  for (; k >= 0 && solves[k] > solves[i] - window; k--) sum += kl[k];
+  return sum / (double)(i - k);
+}
+
 void fm_solves_to_reach(int64_t n, const double *solves, const double *kl, double level,
                         double window, double *first, double *stay) {
   *first = *stay = (double)NAN;
-  for (int64_t i = n - 1; i >= 0; i--) {
-    double sum = 0.;
-    int64_t count = 0;
-
-    if (kl[i] <= level) *first = solves[i];
-    for (int64_t k = i; k < n && solves[k] <= solves[i] + window; k++, count++) sum += kl[k];
-    if (!(sum / (double)count <= level)) break;
-    *stay = solves[i];
-  }
   for (int64_t i = n - 1; i >= 0; i--)
     if (kl[i] <= level) *first = solves[i];
+  for (int64_t i = n - 1; i >= 0 && running_mean(i, solves, kl, window) <= level; i--)
+    *stay = solves[i];
 }

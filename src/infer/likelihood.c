@@ -4,10 +4,9 @@
        grad E = F'(x)^T r,   r_i = mask_i (F(x)_i - y_i) / sigma_i^2
 
    part after part - forward, misfit, adjoint - so that one tape lives at a time. Terms are
-   summed exactly (fm_exact)
-   and the operator's numbers do not depend on the ranks: neither do value and gradient. A term
-   beyond 2^50 nats (less for
-   more than 4,096 data) is outside the exact sum: the sample counts as failed.
+   summed exactly (fm_exact) and the operator's numbers do not depend on the ranks: neither do
+   value and gradient. A term beyond 2^50 nats (less for more than 4,096 data) is outside the
+   exact sum: the sample counts as failed.
    Source: eq. (2) of Siahkoohi et al. (AABI 2021). */
 #include "fathom/likelihood.h"
 #include "fathom/energy_impl.h"

@@ -1,0 +1,150 @@
+#include "io_test.h"
+#include "fathom/dataset.h"
+
+#define WORLD PETSC_COMM_WORLD
+
+/* a file with /x of that shape, filled with 0, 1, 2, ..., and /y [ny][2] where ny > 0 */
+static const char *make(int ndim, const int64_t *shape, int64_t ny) {
+  double v[200];
+  const int64_t yshape[2] = {ny, 2};
+  fm_store *s;
+
+  for (int i = 0; i < 200; i++) v[i] = i;
+  fm_ok(fm_store_create(WORLD, in_folder("d.h5"), &s));
+  fm_ok(fm_store_write(s, "/x", FM_FLOAT64, ndim, shape, v));
+  if (ny) fm_ok(fm_store_write(s, "/y", FM_INT64, 2, yshape, memset(v, 0, sizeof(v))));
+  fm_ok(fm_store_commit(&s, NULL));
+  return in_folder("d.h5");
+}
+
+static void has_shape(const char *path, int64_t n, fm_shape right) {
+  fm_dataset *d;
+  fm_shape x, y;
+
+  fm_ok(fm_dataset_open(WORLD, path, &d));
+  x = fm_dataset_shape_x(d);
+  y = fm_dataset_shape_y(d);
+  assert_true(fm_dataset_count(d) == n);
+  assert_memory_equal(&x, &right, sizeof(x));
+  assert_true(fm_shape_size(y) == 0 && y.n[0] == 1);
+  fm_ok(fm_dataset_close(&d));
+  assert_null(d);
+}
+
+static void shapes(void **state) {
+  const int64_t n[4] = {3, 2, 4, 5};
+
+  has_shape(make(1, n, 0), 3, fm_shape_vector(1));
+  has_shape(make(2, n, 0), 3, fm_shape_vector(2));
+  has_shape(make(3, n, 0), 3, (fm_shape){2, {4, 1, 1}});
+  has_shape(make(4, n, 0), 3, (fm_shape){2, {4, 5, 1}});
+}
+
+static void rows_are_gathered(void **state) {
+  const int64_t n[2] = {5, 3}, rows[3] = {4, 0, 4};
+  fm_real x[9], y[6] = {9, 9, 9, 9, 9, 9};
+  fm_dataset *d;
+
+  fm_ok(fm_dataset_open(WORLD, make(2, n, 5), &d));
+  fm_ok(fm_dataset_rows(d, 3, rows, x, y));
+  assert_true(x[0] == 12 && x[2] == 14 && x[3] == 0 && x[8] == 14);
+  assert_true(y[0] == 0 && y[5] == 0);
+  fm_ok(fm_dataset_rows(d, 1, rows, x, NULL));
+  fm_expect_error(fm_dataset_rows(d, 1, &(int64_t){5}, x, y), "row 5 of a dataset of 5");
+  fm_expect_error(fm_dataset_rows(d, 1, &(int64_t){-1}, x, y), "row -1");
+  fm_ok(fm_dataset_close(&d));
+}
+
+static const char *make_values(const double *x, int64_t n, int64_t d, const double *y,
+                               int64_t dy) {
+  const int64_t xs[2] = {n, d}, ys[2] = {n, dy};
+  fm_store *s;
+
+  fm_ok(fm_store_create(WORLD, in_folder("v.h5"), &s));
+  fm_ok(fm_store_write(s, "/x", FM_FLOAT64, 2, xs, x));
+  if (y) fm_ok(fm_store_write(s, "/y", FM_FLOAT64, 2, ys, y));
+  fm_ok(fm_store_commit(&s, NULL));
+  return in_folder("v.h5");
+}
+
+static void moments(void **state) {
+  /* component 0: 0.1 always; 1: 1, 2, 4 and one row left out; 2: large with a small spread */
+  const double x[12] = {0.1, 1, 1e6, 0.1, 2, 1e6 + 1, 0.1, 99, 0, 0.1, 4, 1e6 + 2};
+  const double y[4] = {-3, -3, 5, 7};
+  const int64_t rows[3] = {3, 0, 1};
+  double mean[3], std[3], ymean, ystd;
+  fm_dataset *d;
+
+  fm_ok(fm_dataset_open(WORLD, make_values(x, 4, 3, y, 1), &d));
+  fm_ok(fm_dataset_moments(d, 3, rows, mean, std, &ymean, &ystd));
+  assert_true(mean[0] == (double)(fm_real)0.1 && std[0] == 1.);
+  fm_near(mean[1], 7. / 3., 1e-15);
+  fm_near(std[1], sqrt(14. / 9.), 1e-15);
+  assert_true(mean[2] == 1e6 + 1);
+  fm_near(std[2], sqrt(2. / 3.), 1e-15);
+  fm_near(ymean, 1. / 3., 1e-15);
+  fm_near(ystd, sqrt((49. + 9. + 9.) / 3. - 1. / 9.), 1e-15);
+  fm_ok(fm_dataset_moments(d, 1, rows, mean, std, NULL, NULL));
+  assert_true(mean[1] == 4. && std[1] == 1.);
+  fm_expect_error(fm_dataset_moments(d, 0, rows, mean, std, NULL, NULL), "no rows");
+  fm_ok(fm_dataset_close(&d));
+}
+
+static void refused(const char *path, const char *word) {
+  fm_dataset *d;
+
+  fm_expect_error(fm_dataset_open(WORLD, path, &d), word);
+  assert_null(d);
+}
+
+static void what_is_refused(void **state) {
+  const int64_t n[2] = {5, 3}, none[2] = {0, 3}, flat[2] = {3, 0};
+  double x[6] = {1, 2, 3, 4, NAN, 6};
+  fm_store *s;
+
+  refused(make(2, n, 4), "5 rows in /x and 4 in /y");
+  refused(make(2, none, 0), "/x of ");
+  refused(make(2, none, 0), "is empty: 0 rows");
+  refused(make(2, flat, 0), "3 rows of 0 numbers");
+  refused(make(0, NULL, 0), "is a single number");
+  refused(make_values(x, 3, 2, NULL, 0), "row 2 of /x of ");
+  refused(make_values(x, 2, 3, NULL, 0), "row 1 of /x of ");
+  assert_non_null(strstr(fm_test_message, "has nan at place 1"));
+  x[4] = INFINITY;
+  refused(make_values((double[3]){1, 2, 3}, 3, 1, x + 3, 1), "row 1 of /y of ");
+  refused(in_folder("absent.h5"), "no such file");
+  fm_ok(fm_store_create(WORLD, in_folder("t.h5"), &s));
+  fm_ok(fm_store_write_text(s, "/theta", "nothing"));
+  fm_ok(fm_store_commit(&s, NULL));
+  refused(in_folder("t.h5"), "/x not found");
+#ifdef FM_SINGLE
+  x[4] = 1e300; /* more than a float holds */
+  refused(make_values(x, 3, 2, NULL, 0), "has inf at place 0");
+#endif
+}
+
+/* blocks of 64 MiB: rows at their borders arrive where they belong */
+static void more_than_a_block(void **state) {
+  const fm_field field = {"/x", FM_TYPE_REAL, 1, {1000}};
+  const int64_t n = 20000, block = ((int64_t)1 << 26) / (1000 * (int64_t)sizeof(fm_real));
+  const int64_t rows[4] = {0, block - 1, block, n - 1};
+  fm_real *row = calloc(4000, sizeof(*row));
+  fm_store *s;
+  fm_dataset *d;
+
+  assert_true(block < n - 1);
+  fm_ok(fm_store_create_rows(WORLD, in_folder("big.h5"), 1, &field, n, &s));
+  for (int i = 0; i < 4; i++) {
+    row[999] = (fm_real)rows[i] + 1;
+    fm_ok(fm_store_write_rows(s, "/x", rows[i], 1, row));
+  }
+  fm_ok(fm_store_commit(&s, NULL));
+  fm_ok(fm_dataset_open(WORLD, in_folder("big.h5"), &d));
+  fm_ok(fm_dataset_rows(d, 4, rows, row, NULL));
+  for (int i = 0; i < 4; i++) assert_true(row[1000 * i + 999] == (fm_real)rows[i] + 1);
+  fm_ok(fm_dataset_close(&d));
+  free(row);
+}
+
+FM_TEST_MAIN(io_test(shapes), io_test(rows_are_gathered), io_test(moments),
+             io_test(what_is_refused), io_test(more_than_a_block))
