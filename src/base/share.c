@@ -48,28 +48,49 @@ void fm_share_begin(fm_share *share, int window) {
 
 fm_real *fm_share_scratch(fm_share *share) { return share->scratch; }
 
-/* hi += rint(g 2^e), lo += rint(rest 2^40); returns the largest |g 2^e|, NaN where any g is. */
-static double add_limbs(int64_t n, double scale, fm_real *restrict g, int64_t *restrict hi,
-                        int64_t *restrict lo) {
-  double largest = 0., poison = 0.;
+/* 1.5 2^52: adding it leaves rint(v) in the low bits of the sum, for |v| < 2^51. */
+#define MAGIC 0x1.8p52
 
-  for (int64_t i = 0; i < n; i++) {
-    const double v = (double)g[i] * scale, h = rint(v);
-    const double size = fabs(v);
-
-    largest = size > largest ? size : largest;
-    poison += v - v; /* 0, or NaN where v is not finite */
-    hi[i] += (int64_t)h;
-    lo[i] += (int64_t)rint((v - h) * LOW_SHIFT);
-    g[i] = 0;
-  }
-  return largest + poison;
+static inline int64_t bits_of(double v) {
+  return ((union {
+           double number;
+           int64_t bits;
+         }){.number = v})
+      .bits;
 }
 
-static void raise_flags(fm_share *share, double largest) {
-  if (!isfinite(largest))
+/* Bits of |v|: they order as the numbers do, with infinity and NaN above all. */
+static inline int64_t size_bits(double v) { return bits_of(v) & INT64_MAX; }
+
+/* A sum that a non-finite term may carry over the end: it is flagged then, and not used. */
+static inline int64_t add_wrapped(int64_t a, int64_t b) {
+  return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+/* hi += rint(g 2^e), lo += rint(rest 2^40), g = 0; returns the bits of the largest |g 2^e|. Integer
+   arithmetic alone is carried from term to term, so that the loop vectorises. */
+static int64_t add_limbs(int64_t n, double scale, fm_real *restrict g, int64_t *restrict hi,
+                         int64_t *restrict lo) {
+  const int64_t zero = bits_of(MAGIC);
+  int64_t largest = 0;
+
+  for (int64_t i = 0; i < n; i++) {
+    const double v = (double)g[i] * scale, high = v + MAGIC;
+    const double low = (v - (high - MAGIC)) * LOW_SHIFT + MAGIC;
+    const int64_t size = size_bits(v);
+
+    largest = size > largest ? size : largest;
+    hi[i] = add_wrapped(hi[i], bits_of(high) - zero);
+    lo[i] = add_wrapped(lo[i], bits_of(low) - zero);
+    g[i] = 0;
+  }
+  return largest;
+}
+
+static void raise_flags(fm_share *share, int64_t largest) {
+  if (largest >= size_bits(INFINITY))
     share->flag[FLAG_NONFINITE] = 1;
-  else if (largest >= HIGH_LIMIT)
+  else if (largest >= size_bits(HIGH_LIMIT))
     share->flag[FLAG_OUTSIDE] = 1;
 }
 
@@ -81,7 +102,7 @@ void fm_share_add_gradient(fm_share *share) {
 void fm_share_add_term(fm_share *share, int term, double value) {
   const double v = ldexp(value, share->window - 20), h = rint(v);
 
-  raise_flags(share, fabs(v));
+  raise_flags(share, size_bits(v));
   if (!(fabs(v) < HIGH_LIMIT)) return;
   share->term[2 * term] += (int64_t)h;
   share->term[2 * term + 1] += (int64_t)rint((v - h) * LOW_SHIFT);

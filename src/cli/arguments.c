@@ -22,9 +22,14 @@ static void take_option(fm_arguments *a, char *word) {
   if (equals) a->argv[a->argc++] = equals + 1;
 }
 
-static void find_yaml(fm_arguments *a) {
-  for (int i = 1; i + 1 < a->argc; i++)
-    if (!strcmp(a->argv[i], "-options_file_yaml")) a->yaml = a->argv[i + 1];
+/* 1 where the option has no file behind it */
+static int find_yaml(fm_arguments *a) {
+  for (int i = 1; i < a->argc; i++) {
+    if (strcmp(a->argv[i], "-options_file_yaml")) continue;
+    if (i + 1 == a->argc || is_option(a->argv[i + 1])) return 1;
+    a->yaml = a->argv[i + 1];
+  }
+  return 0;
 }
 
 int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sentence) {
@@ -56,7 +61,10 @@ int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sente
     }
   }
   a->argv[a->argc] = NULL;
-  find_yaml(a);
+  if (find_yaml(a)) {
+    snprintf(sentence_text, sizeof(sentence_text), "-options_file_yaml needs the name of a file");
+    return 1;
+  }
   return 0;
 }
 
@@ -65,23 +73,48 @@ void fm_arguments_free(fm_arguments *a) {
   free(a->argv);
 }
 
+/* Options are names with a value, a list of values or a mapping of the same kind: NULL, or what
+   is wrong with the next event. *depth counts open mappings and lists, *list is set in a list. */
+static const char *misplaced(const yaml_event_t *event, int *depth, int *list) {
+  const int opens_list = event->type == YAML_SEQUENCE_START_EVENT;
+  const int opens = opens_list || event->type == YAML_MAPPING_START_EVENT;
+  const int closes =
+      event->type == YAML_SEQUENCE_END_EVENT || event->type == YAML_MAPPING_END_EVENT;
+
+  if (!*depth && (opens_list || event->type == YAML_SCALAR_EVENT))
+    return "expected lines 'option: value'";
+  if (*list && opens) return "a list of options' values holds plain values only";
+  *depth += opens - closes;
+  *list = opens_list || (*list && !closes);
+  return NULL;
+}
+
+static const char *complain(const char *path, const char *problem, yaml_mark_t mark) {
+  snprintf(sentence_text, sizeof(sentence_text), "'%s' line %lu: %s", path,
+           (unsigned long)mark.line + 1, problem ? problem : "not YAML");
+  return sentence_text;
+}
+
 static const char *parse(FILE *file, const char *path) {
+  const char *wrong = NULL, *sentence = NULL;
+  int done = 0, depth = 0, list = 0;
   yaml_parser_t parser;
   yaml_event_t event;
-  int done = 0, good = 1;
 
   if (!yaml_parser_initialize(&parser)) return "out of memory";
   yaml_parser_set_input_file(&parser, file);
-  while (good && !done && (good = yaml_parser_parse(&parser, &event))) {
+  while (!done && !sentence) {
+    if (!yaml_parser_parse(&parser, &event)) {
+      sentence = complain(path, parser.problem, parser.problem_mark);
+      break;
+    }
+    if ((wrong = misplaced(&event, &depth, &list)))
+      sentence = complain(path, wrong, event.start_mark);
     done = event.type == YAML_STREAM_END_EVENT;
     yaml_event_delete(&event);
   }
-  if (!good)
-    snprintf(sentence_text, sizeof(sentence_text), "'%s' line %lu: %s", path,
-             (unsigned long)parser.problem_mark.line + 1,
-             parser.problem ? parser.problem : "not YAML");
   yaml_parser_delete(&parser);
-  return good ? NULL : sentence_text;
+  return sentence;
 }
 
 const char *fm_yaml_check(const char *path) {

@@ -215,7 +215,7 @@ static PetscErrorCode check_round_trip(checking *c) {
 static PetscErrorCode objective_at(fm_objective *o, const fm_real *theta, fm_share *share,
                                    double *value) {
   PetscFunctionBegin;
-  fm_share_begin(share, 0);
+  fm_share_begin(share, FM_SHARE_WINDOW);
   PetscCall(fm_objective_add(o, theta, 0, 0, SAMPLES, share));
   *value = fm_share_term(share, FM_TERM_OBJECTIVE);
   PetscFunctionReturn(0);

@@ -108,10 +108,12 @@ static PetscErrorCode run_command(const fm_arguments *a) {
   PetscFunctionReturn(0);
 }
 
+/* The error handler comes first, so that what PETSc itself refuses is one sentence too; it stays
+   to the end. */
 static PetscErrorCode start_petsc(fm_arguments *a) {
   PetscFunctionBegin;
-  PetscCall(PetscInitialize(&a->argc, &a->argv, NULL, NULL));
   PetscCall(fm_leave_prepare(MPI_COMM_WORLD));
+  PetscCall(PetscInitialize(&a->argc, &a->argv, NULL, NULL));
   PetscFunctionReturn(0);
 }
 
@@ -127,9 +129,7 @@ int fm_main(int argc, char **argv) {
     a.argc = 1; /* PETSc must not read the options that are wrong */
     fm_leave_say(sentence);
   }
-  if (start_petsc(&a)) return 1;
-  if (failed || run_command(&a)) return fm_leave_with();
-  failed = PetscPopErrorHandler() || PetscFinalize();
+  if (start_petsc(&a) || failed || run_command(&a) || PetscFinalize()) return fm_leave_with();
   fm_arguments_free(&a);
-  return failed;
+  return 0;
 }
