@@ -105,7 +105,7 @@ static void flush_folder(const char *path, fm_verdict *v) {
   close(fd);
 }
 
-/* `previous` is freed and then linked: until the rename that follows, `path` stays what it is */
+/* `previous` is freed and then linked: until the rename that follows `path` stays what it is */
 static void keep_previous(const char *path, const char *previous, fm_verdict *v) {
   if (access(path, F_OK)) return;
   if (unlink(previous) && errno != ENOENT) {

@@ -19,7 +19,7 @@ void fm_fail(fm_verdict *v, PetscErrorCode code, const char *format, ...)
    Collective on comm. Cost: one Allreduce of an integer. */
 PetscErrorCode fm_verdict_agree(MPI_Comm comm, const fm_verdict *v);
 
-/* fm_verdict_share - agree, then broadcast `bytes` of `data` from rank 0. Collective on comm. */
+/* fm_verdict_share - agree, then broadcast `bytes` of `data` from rank 0. Collective. */
 PetscErrorCode fm_verdict_share(MPI_Comm comm, const fm_verdict *v, size_t bytes, void *data);
 
 /* fm_broadcast - any number of bytes from rank 0, in pieces that an int can count. Collective

@@ -100,23 +100,27 @@ static double kolmogorov(int64_t n, double *z) {
 
 /* The exact map z1 = x1, z2 = sqrt(2) (x2 - x1^2) makes them N(0, I). 1.95: p = 0.001. */
 static void rosenbrock_samples_map_to_normal(void **state) {
-  double *z, product = 0;
+  const int64_t many = 10 * N;
+  double *z, product = 0, square[2] = {0, 0};
   fm_real *x;
   fm_comm comm;
   fm_energy *e = make(&comm, "rosenbrock", 2, nothing);
 
-  fm_ok(PetscMalloc2(2 * N, &x, 2 * N, &z));
-  fm_ok(fm_energy_sample(e, (fm_rng){42, FM_STREAM_MODEL}, 0, N, x));
-  for (int64_t s = 0; s < N; s++) {
+  fm_ok(PetscMalloc2(2 * many, &x, 2 * many, &z));
+  fm_ok(fm_energy_sample(e, (fm_rng){42, FM_STREAM_MODEL}, 0, many, x));
+  for (int64_t s = 0; s < many; s++) {
     const double a = (double)x[2 * s], b = (double)x[2 * s + 1];
 
     z[s] = a;
-    z[N + s] = sqrt(2.) * (b - a * a);
-    product += z[s] * z[N + s];
+    z[many + s] = sqrt(2.) * (b - a * a);
+    product += z[s] * z[many + s];
+    square[0] += z[s] * z[s] - 1;
+    square[1] += z[many + s] * z[many + s] - 1;
   }
-  within(product / sqrt((double)N), 5);
-  assert_true(kolmogorov(N, z) < 1.95);
-  assert_true(kolmogorov(N, z + N) < 1.95);
+  within(product / sqrt((double)many), 5);
+  for (int k = 0; k < 2; k++) within(square[k] / sqrt(2. * (double)many), 5);
+  assert_true(kolmogorov(many, z) < 1.95);
+  assert_true(kolmogorov(many, z + many) < 1.95);
   fm_ok(PetscFree2(x, z));
   unmake(&comm, e);
 }

@@ -35,8 +35,10 @@ void fm_samples_covariance(int64_t count, int64_t n, const double *x, const doub
 PetscErrorCode fm_samples_quantiles(int64_t count, int64_t n, const double *x, int64_t i,
                                     int np, const double *p, double *quantile);
 
-/* fm_solves_to_reach - method.md section 2: solves (of n evaluations with `solves` and `kl`) until
-   KL <= level, by the first crossing (*first) and by the first evaluation from which on the mean
+/* fm_solves_to_reach - method.md section 2: solves (of n evaluations with `solves` and `kl`)
+   until
+   KL <= level, by the first crossing (*first) and by the first evaluation from which on the
+   mean
    over the last `window` solves stays at or below it (*stay). NaN: not reached. */
 void fm_solves_to_reach(int64_t n, const double *solves, const double *kl, double level,
                         double window, double *first, double *stay);

@@ -58,8 +58,10 @@ const fm_layout *fm_flow_layout(const fm_flow *flow); /* borrowed; its size is t
    Overwrites theta. */
 PetscErrorCode fm_flow_initialize(const fm_flow *flow, fm_rng rng, fm_real *theta);
 
-/* fm_flow_start - data-dependent start of the ActNorm layers, in the order of `direction`: after
-   it a layer's outputs over this batch have mean 0 and std 1 a channel (a channel without variance
+/* fm_flow_start - data-dependent start of the ActNorm layers, in the order of `direction`:
+   after
+   it a layer's outputs over this batch have mean 0 and std 1 a channel (a channel without
+   variance
    gets scale 1). Where in.y is NULL the y lane keeps its identity start, and the x lane sees
    in.condition or, without one, a y of zeros. in is not changed. */
 PetscErrorCode fm_flow_start(const fm_flow *flow, fm_real *theta, fm_direction direction,

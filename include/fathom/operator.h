@@ -67,6 +67,13 @@ PetscErrorCode fm_operator_ledger(fm_operator *op, fm_ledger *ledger);
 /* fm_operator_describe - one line for people and the checkpoint, e.g. "dense 2x2". Borrowed. */
 const char *fm_operator_describe(fm_operator *op);
 
+/* fm_operator_dot_test - *error = |<J dx, dd> - <dx, J^T dd>| / (|J dx| |dd|) of one part, for
+   random dx and dd of N(0, 1) entries, named by `seed`. Collective on space.
+   model   in   [x_size], the same on all ranks: where J is taken
+   Fails where the solve at the model does. Cost: one F, one J, one J^T. */
+PetscErrorCode fm_operator_dot_test(fm_operator *op, PetscInt part, const fm_real *model,
+                                    uint64_t seed, double *error);
+
 /* The names in operators.def, for help and for sentences. */
 int fm_operator_count(void);
 const char *fm_operator_name(int i);

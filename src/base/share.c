@@ -67,7 +67,8 @@ static inline int64_t add_wrapped(int64_t a, int64_t b) {
   return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-/* hi += rint(g 2^e), lo += rint(rest 2^40), g = 0; returns the bits of the largest |g 2^e|. Integer
+/* hi += rint(g 2^e), lo += rint(rest 2^40), g = 0; returns the bits of the largest |g 2^e|.
+   Integer
    arithmetic alone is carried from term to term, so that the loop vectorises. */
 static int64_t add_limbs(int64_t n, double scale, fm_real *restrict g, int64_t *restrict hi,
                          int64_t *restrict lo) {

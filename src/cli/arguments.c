@@ -62,7 +62,8 @@ int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sente
   }
   a->argv[a->argc] = NULL;
   if (find_yaml(a)) {
-    snprintf(sentence_text, sizeof(sentence_text), "-options_file_yaml needs the name of a file");
+    snprintf(sentence_text, sizeof(sentence_text),
+             "-options_file_yaml needs the name of a file");
     return 1;
   }
   return 0;
@@ -74,7 +75,8 @@ void fm_arguments_free(fm_arguments *a) {
 }
 
 /* Options are names with a value, a list of values or a mapping of the same kind: NULL, or what
-   is wrong with the next event. *depth counts open mappings and lists, *list is set in a list. */
+   is wrong with the next event. *depth counts open mappings and lists, *list is set in a list.
+   */
 static const char *misplaced(const yaml_event_t *event, int *depth, int *list) {
   const int opens_list = event->type == YAML_SEQUENCE_START_EVENT;
   const int opens = opens_list || event->type == YAML_MAPPING_START_EVENT;

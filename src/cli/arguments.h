@@ -12,11 +12,13 @@ typedef struct fm_arguments {
   char *copy;                     /* storage of the split words */
 } fm_arguments;
 
-/* fm_arguments_read - 0, or 1 with a sentence for fm_leave_say in *sentence (static storage). */
+/* fm_arguments_read - 0, or 1 with a sentence for fm_leave_say in *sentence (static storage).
+   */
 int fm_arguments_read(int argc, char **argv, fm_arguments *arguments, const char **sentence);
 void fm_arguments_free(fm_arguments *arguments);
 
-/* fm_yaml_check - NULL, or a sentence: missing file, or what the parser says with its line. Static storage. */
+/* fm_yaml_check - NULL, or a sentence: missing file, or what the parser says with its line.
+   Static storage. */
 const char *fm_yaml_check(const char *path);
 
 #endif

@@ -109,9 +109,9 @@ PetscErrorCode fm_command_evaluate(fm_run *run) {
   PetscFunctionBegin;
   PetscCall(fm_option_text("pairs", &pairs));
   PetscCall(fm_option_text("operator", &op));
-  fm_check(
-      pairs[0] || op[0], run->comm.world, PETSC_ERR_USER,
-      "nothing to evaluate on: give -pairs FILE.h5, or -operator, -prior, -noise_std and -observed");
+  fm_check(pairs[0] || op[0], run->comm.world, PETSC_ERR_USER,
+           "nothing to evaluate on: give -pairs FILE.h5, or "
+           "-operator, -prior, -noise_std and -observed");
   PetscCall(fm_run_load(run, &t, &theta));
   if (pairs[0]) PetscCall(on_pairs(run, t, theta, pairs));
   if (op[0]) PetscCall(at_observation(run, t, theta));

@@ -15,11 +15,12 @@ enum { NCOMMAND = sizeof(commands) / sizeof(commands[0]) };
 static void list_commands(void) {
   fm_log(
       "fathom %s (%s): posterior samples for inversions whose forward operator is expensive\n\n"
-      "usage: fathom COMMAND -options_file_yaml FILE [-option value ...]\n       mpirun -n RANKS fathom COMMAND ...\n",
+      "usage: fathom COMMAND -options_file_yaml FILE [-option value ...]\n"
+      "       mpirun -n RANKS fathom COMMAND ...\n",
       FM_VERSION, FM_PRECISION);
   for (int i = 0; i < NCOMMAND; i++) fm_log("  %-10s %s", commands[i].name, commands[i].help);
-  fm_log(
-      "\nOptions: fathom help COMMAND. PETSc's own options (-log_view, -ksp_..., -malloc_dump) are accepted too.");
+  fm_log("\nOptions: fathom help COMMAND. PETSc's own options "
+         "(-log_view, -ksp_..., -malloc_dump) are accepted too.");
 }
 
 static PetscErrorCode show_option(const fm_option *option, void *context) {

@@ -4,9 +4,11 @@
 
 #include "fathom/types.h"
 
-/* fm_leave_prepare - install the error handler that keeps the first sentence. Collective on world. */
+/* fm_leave_prepare - install the error handler that keeps the first sentence. Collective on
+   world. */
 PetscErrorCode fm_leave_prepare(MPI_Comm world);
-/* fm_leave_with - after an error: waits a few seconds for the other ranks. All came: rank 0 says the sentence and the
+/* fm_leave_with - after an error: waits a few seconds for the other ranks. All came: rank 0
+   says the sentence and the
    exit status 1 is returned. Not all: this rank says it and aborts the others. */
 int fm_leave_with(void);
 /* fm_leave_say - note a sentence by hand (before PETSc is up). */

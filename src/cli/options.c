@@ -41,7 +41,8 @@ const fm_option fm_cli_options[] = {
      "whether the flow sees the data; false: a flow of x alone"},
     /* training */
     {"warm_start", FM_OPTION_TEXT, "", TRAINING " sample evaluate",
-     "checkpoint whose weights to begin with (training) or to use (sample, evaluate; default OUT/checkpoint.h5)"},
+     "checkpoint whose weights to begin with (training) or to use (sample, evaluate; "
+     "default OUT/checkpoint.h5)"},
     {"weights", FM_OPTION_TEXT, "auto", TRAINING " sample evaluate",
      "which weights of a checkpoint: " FM_WEIGHTS_CHOICES
      " (auto: best, else average, else last)"},

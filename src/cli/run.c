@@ -108,7 +108,8 @@ static PetscErrorCode run_command(const fm_arguments *a) {
   PetscFunctionReturn(0);
 }
 
-/* The error handler comes first, so that what PETSc itself refuses is one sentence too; it stays
+/* The error handler comes first, so that what PETSc itself refuses is one sentence too; it
+   stays
    to the end. */
 static PetscErrorCode start_petsc(fm_arguments *a) {
   PetscFunctionBegin;

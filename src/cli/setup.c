@@ -76,17 +76,17 @@ PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *mic
   PetscFunctionBegin;
   PetscCall(fm_option_integer_in("micro_batch", 1, 1 << 24, micro_batch));
   pieces = (batch + *micro_batch - 1) / *micro_batch;
-  fm_check(
-      pieces <= FM_SHARE_LIMIT, run->comm.world, PETSC_ERR_USER,
-      "-batch_size %lld in pieces of -micro_batch %lld are %lld contributions, at most %d fit the exact "
-      "sum: raise -micro_batch",
-      (long long)batch, (long long)*micro_batch, (long long)pieces, FM_SHARE_LIMIT);
+  fm_check(pieces <= FM_SHARE_LIMIT, run->comm.world, PETSC_ERR_USER,
+           "-batch_size %lld in pieces of -micro_batch %lld are %lld contributions, at most "
+           "%d fit the exact "
+           "sum: raise -micro_batch",
+           (long long)batch, (long long)*micro_batch, (long long)pieces, FM_SHARE_LIMIT);
   PetscCallMPI(MPI_Comm_size(run->comm.sample, &ranks));
   if (ranks > pieces)
-    fm_log(
-        "%d of %d sample ranks are idle: -batch_size %lld has only %lld pieces of -micro_batch %lld",
-        (int)(ranks - pieces), ranks, (long long)batch, (long long)pieces,
-        (long long)*micro_batch);
+    fm_log("%d of %d sample ranks are idle: -batch_size %lld has "
+           "only %lld pieces of -micro_batch %lld",
+           (int)(ranks - pieces), ranks, (long long)batch, (long long)pieces,
+           (long long)*micro_batch);
   PetscFunctionReturn(0);
 }
 

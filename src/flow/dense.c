@@ -4,6 +4,9 @@
    unlike a BLAS they sum each row in one order whatever the number of rows. */
 #include "flow/kernels.h"
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #ifdef __AVX512F__
 #define BYTES 64
@@ -22,7 +25,28 @@ enum { TALL = 4 }; /* rows of a register tile */
 typedef fm_real vector __attribute__((vector_size(BYTES)));
 typedef fm_real loose __attribute__((vector_size(BYTES), aligned(sizeof(fm_real)), may_alias));
 
+#pragma GCC diagnostic ignored "-Wpsabi" /* no vector passes a call: all is inlined */
 #define INLINE static inline __attribute__((always_inline))
+
+/* a b + c, rounded once wherever the CPU can: said outright, because compilers fuse or do not
+   fuse as the loop around it pleases, and then one row's bits would depend on the number of
+   rows. */
+INLINE vector fused(vector a, vector b, vector c) {
+#if defined(__AVX512F__) && defined(FM_SINGLE)
+  return (vector)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX512F__)
+  return (vector)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__) && defined(FM_SINGLE)
+  return (vector)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__FMA__)
+  return (vector)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#else
+  return a * b + c;
+#endif
+}
+
+/* a in every lane. */
+INLINE vector every(fm_real a) { return a - (vector){0}; }
 
 /* The first `count` numbers at p, then zeros. */
 INLINE vector load(const fm_real *p, int64_t count) {
@@ -55,7 +79,8 @@ INLINE void tile(const int rows, const int columns, int64_t width, int64_t n, in
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
-      for (int j = 0; j < columns; j++) sum[i][j] += a[i * a_row + k * a_column] * right[j];
+      for (int j = 0; j < columns; j++)
+        sum[i][j] = fused(every(a[i * a_row + k * a_column]), right[j], sum[i][j]);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++)
@@ -122,7 +147,7 @@ INLINE void dots(const int rows, const int columns, int64_t count, const fm_real
     for (int i = 0; i < rows; i++) {
       vector left = load(a + i * count + k, count - k);
 #pragma GCC unroll 8
-      for (int j = 0; j < columns; j++) sum[i][j] += left * right[j];
+      for (int j = 0; j < columns; j++) sum[i][j] = fused(left, right[j], sum[i][j]);
     }
   }
 #pragma GCC unroll 8

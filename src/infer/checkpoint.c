@@ -196,14 +196,14 @@ static PetscErrorCode same_text(const fm_trainer *t, fm_store *store, const char
   PetscFunctionBegin;
   PetscCall(fm_store_get_text(store, object, name, theirs, sizeof(theirs)));
   if (!strcmp(theirs, mine)) PetscFunctionReturn(0);
-  fm_check(
-      !fatal, t->in.comm->world, PETSC_ERR_USER,
-      "cannot resume: %s was '%s' in the checkpoint and is '%s' now (to change it, begin a new run "
-      "with -warm_start)",
-      name, theirs, mine);
-  fm_warn(
-      "%s was '%s' in the checkpoint and is '%s' now: the continuation may differ in its last bits",
-      name, theirs, mine);
+  fm_check(!fatal, t->in.comm->world, PETSC_ERR_USER,
+           "cannot resume: %s was '%s' in the checkpoint and is '%s' now (to change it, begin "
+           "a new run "
+           "with -warm_start)",
+           name, theirs, mine);
+  fm_warn("%s was '%s' in the checkpoint and is '%s' now: the "
+          "continuation may differ in its last bits",
+          name, theirs, mine);
   PetscFunctionReturn(0);
 }
 
@@ -213,11 +213,11 @@ static PetscErrorCode same_integer(const fm_trainer *t, fm_store *store, const c
 
   PetscFunctionBegin;
   PetscCall(fm_store_get_integer(store, "/state", name, &theirs));
-  fm_check(
-      theirs == mine, t->in.comm->world, PETSC_ERR_USER,
-      "cannot resume: %s was %lld in the checkpoint and is %lld now (to change it, begin a new run "
-      "with -warm_start)",
-      name, (long long)theirs, (long long)mine);
+  fm_check(theirs == mine, t->in.comm->world, PETSC_ERR_USER,
+           "cannot resume: %s was %lld in the checkpoint and is %lld now (to change it, begin "
+           "a new run "
+           "with -warm_start)",
+           name, (long long)theirs, (long long)mine);
   PetscFunctionReturn(0);
 }
 

@@ -222,7 +222,8 @@ PetscErrorCode fm_parts_read_theta(MPI_Comm comm, const char *path, const fm_lay
   PetscCall(compare(layout, group, store, &d));
   fm_check(
       !d.count, comm, PETSC_ERR_USER,
-      "the weights of '%s' do not fit this network (-flow, -flow_depth, -flow_hidden, ...), %lld differences:%s%s",
+      "the weights of '%s' do not fit this network (-flow, -flow_depth, -flow_hidden, ...), "
+      "%lld differences:%s%s",
       path, (long long)d.count, d.text, d.count > 4 ? "\n  ..." : "");
   for (int64_t i = 0; i < layout->ntensor; i++) {
     const fm_tensor *tensor = &layout->tensor[i];

@@ -1,4 +1,5 @@
-/* The parts of a checkpoint that describe a flow: its architecture, tensors, whitening and observation. */
+/* The parts of a checkpoint that describe a flow: its architecture, tensors, whitening and
+   observation. */
 #ifndef FM_CHECKPOINT_PARTS_H
 #define FM_CHECKPOINT_PARTS_H
 
@@ -6,7 +7,8 @@
 #include "fathom/transport.h"
 
 #define FM_STREAM_TEXT                                                                         \
-  "initial 1, start 2, shuffle 3, latent 4, fixed 5, evaluate 6, sample 7, model 8, noise 9, split 10"
+  "initial 1, start 2, shuffle 3, latent 4, fixed 5, evaluate 6, sample 7, "                   \
+  "model 8, noise 9, split 10"
 
 PetscErrorCode fm_parts_write_transport(const fm_transport *transport, fm_store *store);
 PetscErrorCode fm_parts_read_transport(fm_store *store, fm_transport **transport);
@@ -15,7 +17,8 @@ PetscErrorCode fm_parts_read_observation(fm_store *store, fm_transport *transpor
 
 PetscErrorCode fm_parts_write_theta(const fm_layout *layout, const char *group,
                                     const fm_real *theta, fm_store *store);
-/* fm_parts_read_theta - by name; refuses with the list of differences. `path` is for the sentence. */
+/* fm_parts_read_theta - by name; refuses with the list of differences. `path` is for the
+   sentence. */
 PetscErrorCode fm_parts_read_theta(MPI_Comm comm, const char *path, const fm_layout *layout,
                                    const char *group, fm_store *store, fm_real *theta);
 
