@@ -14,6 +14,34 @@ PetscErrorCode fm_store_has(fm_store *s, const char *name, PetscBool *has) {
   PetscFunctionReturn(0);
 }
 
+static fm_content content_of(const fm_store *s, const char *name) {
+  fm_content content = FM_CONTENT_NUMBERS;
+  fm_verdict no_numbers = {0}, no_text = {0};
+  int64_t shape[FM_STORE_NDIM];
+  hid_t object = fm_h5_dataset(s, name, &(int){0}, shape, &no_numbers);
+  char *text = NULL;
+
+  if (no_numbers.code) {
+    object = fm_h5_object(s, name, &no_text);
+    if (object >= 0 && H5Iget_type(object) == H5I_DATASET)
+      text = fm_h5_get_text(object, name, &no_text);
+    content = text ? FM_CONTENT_TEXT : FM_CONTENT_OTHER;
+  }
+  if (object >= 0) H5Oclose(object);
+  (void)!PetscFree(text);
+  return content;
+}
+
+PetscErrorCode fm_store_content(fm_store *s, const char *name, fm_content *content) {
+  fm_verdict v = {0};
+
+  PetscFunctionBegin;
+  *content = FM_CONTENT_OTHER;
+  if (!s->rank) *content = content_of(s, name);
+  PetscCall(fm_verdict_share(s->comm, &v, sizeof(*content), content));
+  PetscFunctionReturn(0);
+}
+
 typedef struct fm_extent {
   int64_t ndim, shape[FM_STORE_NDIM];
 } fm_extent;

@@ -5,7 +5,9 @@
 #
 # toy: seconds a training step (forward KL, batch 64, depth 8, hidden 64, float, Adam, micro-batches of 16, exact sum) of
 # experiment A1, against the same network in PyTorch (bench/toy_torch.py), where PyTorch is installed. Both are pinned to one
-# core with one thread and run in turn, three times; the median of the three is taken of each.
+# core with one thread and run in turn, three times; the median of the three is taken of each. toy_step_vs_torch compares with
+# the quickest of five variants in PyTorch, toy_step_vs_torch_layers with the one that is written layer by layer.
+# On a machine that does other work the ratio flatters the shorter step: look at the load that is printed.
 set -euo pipefail
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -17,6 +19,8 @@ rounds=3
 field() { awk -v name="$1" '$1 == "result" && $2 == name { print $3; found = 1 } END { exit !found }'; }
 
 median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
+
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 # the last core that this process may use
 last_core() {
@@ -39,7 +43,7 @@ torch_step() { # WORK
 }
 
 bench_toy() {
-  local work torch=yes round value ours=() theirs=() step torch_value
+  local work torch=yes round value ours=() theirs=() layers=() step torch_value layers_value
   work=$(mktemp -d)
   # shellcheck disable=SC2064  # the folder of now
   trap "rm -rf '$work'" EXIT
@@ -57,19 +61,24 @@ bench_toy() {
     if [[ $torch == yes ]]; then
       value=$(torch_step "$work")
       theirs+=("$value")
-      printf ', PyTorch %s s (%s)' "$value" "$(awk '/^result torch_(eager|script)/ {
+      layers+=("$(field torch_layers_step_seconds <"$work/torch.log")")
+      printf ', PyTorch %s s (%s)' "$value" "$(awk '/^result torch_(layers|eager|script)/ {
         sub(/^torch_/, "", $2); sub(/_?step_seconds/, "", $2); printf "%s%s %s", comma, $2, $3; comma = ", " }' "$work/torch.log")"
     fi
     printf '\n'
   done
   step=$(median "${ours[@]}")
   printf 'processor: %s, core %s\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)" "$core"
+  printf 'load of the machine (1, 5, 15 minutes): %s\n' "$(cut -d ' ' -f 1-3 /proc/loadavg)"
   printf 'result toy_step_seconds %s s\n' "$step"
   [[ $torch == yes ]] || return 0
   torch_value=$(median "${theirs[@]}")
   printf 'PyTorch %s, one thread\n' "$(field torch_version <"$work/torch.log")"
   printf 'result toy_step_torch_seconds %s s\n' "$torch_value"
-  printf 'result toy_step_vs_torch %s 1\n' "$(awk -v a="$torch_value" -v b="$step" 'BEGIN { printf "%.2f", a / b }')"
+  printf 'result toy_step_vs_torch %s 1\n' "$(ratio "$torch_value" "$step")"
+  layers_value=$(median "${layers[@]}")
+  printf 'result toy_step_torch_layers_seconds %s s\n' "$layers_value"
+  printf 'result toy_step_vs_torch_layers %s 1\n' "$(ratio "$layers_value" "$step")"
 }
 
 case ${1:-} in

@@ -7,10 +7,10 @@
 #include <math.h>
 
 const fm_option fm_dense_options[] = {
-    {"dense_matrix", FM_OPTION_ARRAY, "", "",
+    {"dense_matrix", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "matrix A of the operator dense: a list row by row, square unless -dense_rows is given, "
      "or FILE:/dataset of shape [m][n]"},
-    {"dense_rows", FM_OPTION_INTEGER, "", "",
+    {"dense_rows", FM_OPTION_INTEGER, "", FM_COMMANDS_PHYSICS,
      "rows of a -dense_matrix that is given as a list"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 

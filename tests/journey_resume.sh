@@ -78,7 +78,7 @@ RANK
 # attempt RANKS VICTIMS DIR COMMAND... - start it, kill the victims (all, or one rank) at some moment after it got somewhere;
 # 0 where it ended by itself before
 attempt() {
-  local ranks=$1 victims=$2 dir=$3 job status=0 waited=0 before
+  local ranks=$1 victims=$2 dir=$3 job status=0 waited=0 before pids
   shift 3
   mkdir -p "$dir"
   rm -f "$dir"/pid.*
@@ -92,11 +92,9 @@ attempt() {
     waited=$((waited + 1))
   done
   sleep "0.$(printf '%03d' $((RANDOM % 250)))"
-  if [[ $victims == all ]]; then
-    kill -KILL $(cat "$dir"/pid.*) 2>/dev/null || true
-  else
-    kill -KILL "$(cat "$dir/pid.$((ranks - 1))")" 2>/dev/null || true
-  fi
+  mapfile -t pids < <(cat "$dir"/pid.*)
+  [[ $victims == all ]] || pids=("$(cat "$dir/pid.$((ranks - 1))")")
+  kill -KILL "${pids[@]}" 2>/dev/null || true
   local begin=$SECONDS
   wait "$job" || status=$?
   ((SECONDS - begin <= 10)) || bad "$dir: a run with a dead rank ends within 10 s"

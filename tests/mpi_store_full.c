@@ -110,6 +110,26 @@ static void nothing_fits(void **state) {
   assert_true(gone(in_folder("a.h5.tmp")) && gone(in_folder("a.h5")));
 }
 
+/* HDF5 must not be let near a disk that takes its first page alone: it could not close the file */
+static void one_page_is_left(void **state) {
+  const fm_field fields[8] = {{"/a", FM_INT64, 0, {0}},   {"/b", FM_INT64, 0, {0}},
+                              {"/c", FM_INT64, 0, {0}},   {"/d", FM_INT64, 0, {0}},
+                              {"/g/a", FM_INT64, 0, {0}}, {"/g/b", FM_INT64, 0, {0}},
+                              {"/h/a", FM_INT64, 0, {0}}, {"/i/b", FM_INT64, 0, {0}}};
+  struct stat status;
+  fm_store *s;
+
+  if (!*state) return;
+  fill_disk();
+  if (!test_rank()) {
+    assert_int_equal(stat(in_folder("waste"), &status), 0);
+    assert_int_equal(truncate(in_folder("waste"), status.st_size - 4096), 0);
+  }
+  fm_expect_error(fm_store_create_rows(WORLD, in_folder("a.h5"), 8, fields, 4, &s), "No space");
+  same_sentence();
+  assert_true(gone(in_folder("a.h5.tmp")) && gone(in_folder("a.h5")));
+}
+
 /* small attributes have their place already, large ones ask for more */
 static void attributes_fill_the_disk(void **state) {
   const fm_field field = {"/x", FM_FLOAT64, 1, {10}};
@@ -162,6 +182,6 @@ static int remove_folder_alone(void **state) {
 
 FM_TEST_MAIN(full_test(a_commit_fails_whole), full_test(rows_fail_at_once),
              full_test(reserved_bytes_are_there), full_test(nothing_fits),
-             full_test(attributes_fill_the_disk),
+             full_test(one_page_is_left), full_test(attributes_fill_the_disk),
              cmocka_unit_test_setup_teardown(one_rank_fails, make_test_folder,
                                              remove_folder_alone))

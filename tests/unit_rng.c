@@ -84,15 +84,16 @@ static void names_differ(void **state) {
     uint64_t seed;
     uint32_t stream;
     uint64_t step, index;
-  } name[] = {{1, 4, 0, 0},         {2, 4, 0, 0},           {1ull << 32, 4, 0, 0},
-              {1, 5, 0, 0},         {1, 4, 1, 0},           {1, 4, 0, 1},
+  } name[] = {{1, 4, 0, 0},          {2, 4, 0, 0},          {1ull << 32, 4, 0, 0},
+              {1, 5, 0, 0},          {1, 4, 1, 0},          {1, 4, 0, 1},
               {1, 4, 1ull << 32, 0}, {1, 4, 0, 1ull << 32}, {1, 4, 1ull << 43, 0},
               {1, 4, 0, 1ull << 43}, {1, 4, 1, 1},          {1, 255, 0, 0}};
   const int n = (int)(sizeof(name) / sizeof(name[0]));
   double u[16][8];
 
   for (int a = 0; a < n; a++) {
-    fm_rng_uniform((fm_rng){name[a].seed, name[a].stream}, name[a].step, name[a].index, 8, u[a]);
+    fm_rng_uniform((fm_rng){name[a].seed, name[a].stream}, name[a].step, name[a].index, 8,
+                   u[a]);
     for (int b = 0; b < a; b++)
       for (int i = 0; i < 8; i++)
         for (int j = 0; j < 8; j++) assert_true(u[a][i] != u[b][j]);

@@ -29,6 +29,13 @@ static fm_store *build(const char *path) {
   return s;
 }
 
+/* nothing but the file is open in HDF5; then close it */
+static void close_clean(fm_store **s) {
+  assert_int_equal(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 1);
+  fm_ok(fm_store_close(s));
+  assert_null(*s);
+}
+
 static fm_store *built(const char *path) {
   fm_store *s = build(path);
 
@@ -55,8 +62,7 @@ static void every_type_reads_back(void **state) {
   fm_ok(fm_store_read(s, "/scalar", FM_FLOAT64, 1, d));
   assert_true(d[0] == 0.5);
   fm_ok(fm_store_read(s, "/empty", FM_FLOAT64, 0, NULL));
-  fm_ok(fm_store_close(&s));
-  assert_null(s);
+  close_clean(&s);
 }
 
 static void types_convert(void **state) {
@@ -73,7 +79,7 @@ static void types_convert(void **state) {
   assert_true(i[2] == 2 && i[11] == 200);
   fm_ok(fm_store_read(s, "/u", FM_FLOAT64, 2, d));
   assert_true(d[1] == 255.);
-  fm_ok(fm_store_close(&s));
+  close_clean(&s);
 }
 
 static void shapes_and_rows(void **state) {
@@ -93,7 +99,7 @@ static void shapes_and_rows(void **state) {
   fm_expect_error(fm_store_read_rows(s, "/deep/er/d", FM_FLOAT64, 1, 2, d), "which has 2");
   fm_expect_error(fm_store_read_rows(s, "/scalar", FM_FLOAT64, 0, 1, d), "which has 0");
   fm_expect_error(fm_store_read_rows(s, "/i", FM_FLOAT64, -1, 1, d), "rows -1..-1 of /i");
-  fm_ok(fm_store_close(&s));
+  close_clean(&s);
 }
 
 static void texts(void **state) {
@@ -112,7 +118,7 @@ static void texts(void **state) {
   fm_ok(fm_store_get_text(s, "/f", "unit", small, sizeof(small)));
   assert_string_equal(small, "m/s");
   fm_expect_error(fm_store_get_text(s, "/training", "name", small, 4), "at most 3");
-  fm_ok(fm_store_close(&s));
+  close_clean(&s);
 }
 
 static void attributes(void **state) {
@@ -137,7 +143,7 @@ static void attributes(void **state) {
   fm_expect_error(fm_store_get_integer(s, "/training", "rate", &i), "expected an integer");
   fm_expect_error(fm_store_get_real(s, "/training", "name", &x), "is not one number");
   fm_expect_error(fm_store_get_integer(s, "/nowhere", "steps", &i), "/nowhere not found");
-  fm_ok(fm_store_close(&s));
+  close_clean(&s);
 }
 
 static void lists(void **state) {
@@ -168,7 +174,7 @@ static void lists(void **state) {
   assert_string_equal(values[2], "-8000000000");
   fm_ok(fm_store_free_texts(n, &names));
   fm_ok(fm_store_free_texts(n, &values));
-  fm_ok(fm_store_close(&s));
+  close_clean(&s);
 }
 
 static void what_is_missing_or_misshapen(void **state) {
@@ -189,7 +195,7 @@ static void what_is_missing_or_misshapen(void **state) {
   assert_non_null(strstr(fm_test_message, "expected [30]"));
   fm_expect_error(fm_store_read(s, "/deep", FM_FLOAT64, 1, d), "is a group");
   fm_expect_error(fm_store_read(s, "/text", FM_FLOAT64, 1, d), "expected numbers");
-  fm_ok(fm_store_close(&s));
+  close_clean(&s);
 }
 
 static void an_image_refuses_what_it_cannot(void **state) {
@@ -200,13 +206,13 @@ static void an_image_refuses_what_it_cannot(void **state) {
   fm_expect_error(fm_store_write(s, "/f", FM_FLOAT64, 1, &two, d), "cannot write /f");
   fm_expect_error(fm_store_write(s, "/f/g", FM_FLOAT64, 1, &two, d), "cannot write /f/g");
   fm_expect_error(fm_store_write_rows(s, "/f", 0, 1, d), "cannot write rows");
-  fm_ok(fm_store_close(&s)); /* and is discarded */
+  close_clean(&s); /* and is discarded */
   assert_false(exists(in_folder("a.h5")));
   assert_false(exists(in_folder("a.h5.tmp")));
   r = built(in_folder("a.h5"));
   fm_expect_error(fm_store_write(r, "/q", FM_FLOAT64, 1, &two, d), "cannot write a dataset");
   fm_expect_error(fm_store_set_real(r, "/", "q", 1.), "cannot set an attribute");
-  fm_ok(fm_store_close(&r));
+  close_clean(&r);
 }
 
 static void two_images_at_once(void **state) {

@@ -19,6 +19,9 @@ typedef enum fm_option_kind {
                      store.h */
 } fm_option_kind;
 
+/* The commands that evaluate operators and energies: for the tables of those. */
+#define FM_COMMANDS_PHYSICS "simulate forward refine evaluate check"
+
 typedef struct fm_option {
   const char *name; /* without the dash */
   fm_option_kind kind;

@@ -25,6 +25,8 @@ typedef enum fm_type { FM_FLOAT32, FM_FLOAT64, FM_INT64, FM_UINT8 } fm_type;
 #define FM_TYPE_REAL FM_FLOAT64
 #endif
 
+typedef enum fm_content { FM_CONTENT_NUMBERS, FM_CONTENT_TEXT, FM_CONTENT_OTHER } fm_content;
+
 #define FM_STORE_NDIM 4
 
 /* ---- read ---- */
@@ -36,6 +38,9 @@ typedef enum fm_type { FM_FLOAT32, FM_FLOAT64, FM_INT64, FM_UINT8 } fm_type;
 PetscErrorCode fm_store_open(MPI_Comm comm, const char *path, fm_store **store);
 PetscErrorCode fm_store_has(fm_store *store, const char *name,
                             PetscBool *has); /* dataset or group */
+/* fm_store_content - what an object is: numbers that the functions below read, one text, or
+   something else. */
+PetscErrorCode fm_store_content(fm_store *store, const char *name, fm_content *content);
 PetscErrorCode fm_store_shape(fm_store *store, const char *name, int *ndim,
                               int64_t shape[FM_STORE_NDIM]);
 /* fm_store_read - the whole array, converted to `type`; `count` is the number of elements the

@@ -1,5 +1,6 @@
 #include "fathom/options.h"
 #include "fathom/log.h"
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 
@@ -247,21 +248,23 @@ static PetscErrorCode check_one(const char *name, checking *c) {
   PetscFunctionReturn(0);
 }
 
+/* "-3", "-.5": a value. "-infinity" and "-nan" are names, whatever strtod says of them. */
+static PetscBool is_name(const char *word) {
+  return word[0] == '-' && !isdigit((unsigned char)word[1]) && word[1] != '.' ? PETSC_TRUE
+                                                                              : PETSC_FALSE;
+}
+
 PetscErrorCode fm_options_check(const char *command) {
   checking c = {command, ""};
+  PetscErrorCode code = 0;
   char *all = NULL, *at, *word;
 
   PetscFunctionBegin;
   PetscCall(PetscOptionsGetAll(NULL, &all));
-  for (at = all; (word = strtok(at, " ")); at = NULL) {
-    char *end;
-
-    if (word[0] != '-') continue;
-    (void)strtod(word, &end); /* a negative number is a value */
-    if (end != word) continue;
-    PetscCall(check_one(word + 1, &c));
-  }
+  for (at = all; !code && (word = strtok(at, " ")); at = NULL)
+    if (is_name(word)) code = check_one(word + 1, &c);
   PetscCall(PetscFree(all));
+  PetscCall(code);
   if (c.foreign[0]) fm_log("options for other commands, not used by %s:%s", command, c.foreign);
   PetscFunctionReturn(0);
 }

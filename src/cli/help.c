@@ -23,18 +23,36 @@ static void list_commands(void) {
          "(-log_view, -ksp_..., -malloc_dump) are accepted too.");
 }
 
+#define LEFT 41  /* column where help sentences begin */
+#define RIGHT 96 /* and where their lines end */
+
+/* "left" and then `text`, broken at blanks. */
+static void show_wrapped(const char *left, const char *text) {
+  const int room = RIGHT - LEFT;
+
+  while ((int)strlen(text) > room) {
+    int cut = room;
+
+    while (cut > 0 && text[cut] != ' ') cut--;
+    if (!cut) break;
+    fm_log("%-*s%.*s", LEFT, left, cut, text);
+    text += cut + 1;
+    left = "";
+  }
+  fm_log("%-*s%s", LEFT, left, text);
+}
+
 static PetscErrorCode show_option(const fm_option *option, void *context) {
   static const char *const kinds[] = {"", "N", "X", "TEXT", "A,B,..|FILE:/D"};
   const char *command = (const char *)context;
-  char left[64];
+  char left[64], text[512];
 
   PetscFunctionBegin;
   if (!fm_option_serves(option, command)) PetscFunctionReturn(0);
-  snprintf(left, sizeof(left), "-%s %s", option->name, kinds[option->kind]);
-  if (option->standard[0])
-    fm_log("  %-38s %s [%s]", left, option->help, option->standard);
-  else
-    fm_log("  %-38s %s", left, option->help);
+  snprintf(left, sizeof(left), "  -%s %s", option->name, kinds[option->kind]);
+  snprintf(text, sizeof(text), option->standard[0] ? "%s [%s]" : "%s", option->help,
+           option->standard);
+  show_wrapped(left, text);
   PetscFunctionReturn(0);
 }
 

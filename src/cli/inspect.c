@@ -20,16 +20,30 @@ static PetscErrorCode show_attributes(fm_store *store, const char *object, int i
 static PetscErrorCode show_dataset(fm_store *store, const char *path, const char *name,
                                    int indent) {
   int64_t shape[FM_STORE_NDIM];
-  char text[128] = "";
+  char text[128] = "a number";
+  fm_content content;
   size_t used = 0;
-  int ndim;
+  int ndim = 0;
 
   PetscFunctionBegin;
-  PetscCall(fm_store_shape(store, path, &ndim, shape));
+  PetscCall(fm_store_content(store, path, &content));
+  if (content == FM_CONTENT_NUMBERS) PetscCall(fm_store_shape(store, path, &ndim, shape));
   for (int d = 0; d < ndim; d++)
     used += (size_t)snprintf(text + used, sizeof(text) - used, "[%lld]", (long long)shape[d]);
-  fm_log("%*s%-40s %s", indent, "", name, ndim ? text : "text or scalar");
+  fm_log("%*s%-40s %s", indent, "", name,
+         content == FM_CONTENT_NUMBERS ? text
+         : content == FM_CONTENT_TEXT  ? "text"
+                                       : "neither numbers nor text");
   PetscFunctionReturn(0);
+}
+
+/* Groups that repeat the tensors of /theta are counted, not listed. */
+static PetscBool repeats_theta(const char *name) {
+  static const char *const copies[] = {"theta_average", "theta_best", "adam_m", "adam_v"};
+
+  for (int i = 0; i < 4; i++)
+    if (!strcmp(name, copies[i])) return PETSC_TRUE;
+  return PETSC_FALSE;
 }
 
 static PetscErrorCode show_group(fm_store *store, const char *group, int indent) {
@@ -48,8 +62,8 @@ static PetscErrorCode show_group(fm_store *store, const char *group, int indent)
       PetscCall(show_dataset(store, path, names[i], indent));
       continue;
     }
-    fm_log("%*s%s/", indent, "", names[i]);
-    PetscCall(show_group(store, path, indent + 2));
+    fm_log("%*s%s/%s", indent, "", names[i], repeats_theta(names[i]) ? "  as theta/" : "");
+    if (!repeats_theta(names[i])) PetscCall(show_group(store, path, indent + 2));
   }
   PetscCall(fm_store_free_list(n, &names, &is_group));
   PetscFunctionReturn(0);
@@ -72,16 +86,14 @@ static PetscErrorCode print_rows(fm_store *store, const char *name) {
   PetscFunctionReturn(0);
 }
 
-/* A text dataset has no numeric shape: print it as it is. */
 static PetscErrorCode print_dataset(fm_store *store, const char *name) {
-  int64_t shape[FM_STORE_NDIM];
+  fm_content content;
   char *text;
-  int ndim;
 
   PetscFunctionBegin;
-  PetscCall(fm_store_shape(store, name, &ndim, shape));
-  if (ndim) PetscCall(print_rows(store, name));
-  if (ndim) PetscFunctionReturn(0);
+  PetscCall(fm_store_content(store, name, &content));
+  if (content != FM_CONTENT_TEXT) PetscCall(print_rows(store, name));
+  if (content != FM_CONTENT_TEXT) PetscFunctionReturn(0);
   PetscCall(fm_store_read_text(store, name, &text));
   PetscCall(PetscPrintf(PETSC_COMM_WORLD, "%s\n", text));
   PetscCall(PetscFree(text));

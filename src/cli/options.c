@@ -3,7 +3,7 @@
 
 #define TRAINING "pretrain refine"
 #define READING "sample evaluate"
-#define PHYSICS "simulate forward refine evaluate check"
+#define PHYSICS FM_COMMANDS_PHYSICS
 
 const fm_option fm_cli_options[] = {
     /* everywhere */

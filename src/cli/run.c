@@ -5,6 +5,7 @@
 #include "fathom/command.h"
 #include "fathom/log.h"
 #include <math.h>
+#include <signal.h>
 
 #define FM_COMMAND(name, writes, help) PetscErrorCode fm_command_##name(fm_run *);
 #include "commands.def"
@@ -108,13 +109,12 @@ static PetscErrorCode run_command(const fm_arguments *a) {
   PetscFunctionReturn(0);
 }
 
-/* The error handler comes first, so that what PETSc itself refuses is one sentence too; it
-   stays
-   to the end. */
+/* Our error handler comes before PETSc, so that what PETSc refuses is one sentence too. */
 static PetscErrorCode start_petsc(fm_arguments *a) {
   PetscFunctionBegin;
   PetscCall(fm_leave_prepare(MPI_COMM_WORLD));
   PetscCall(PetscInitialize(&a->argc, &a->argv, NULL, NULL));
+  signal(SIGPIPE, SIG_DFL); /* fathom inspect FILE | head: no trace */
   PetscFunctionReturn(0);
 }
 

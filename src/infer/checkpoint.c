@@ -157,33 +157,57 @@ static PetscErrorCode group_of(fm_store *store, fm_weights weights, const char *
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode read_weights(MPI_Comm comm, const char *path, fm_weights weights,
+                                   const fm_layout *layout, fm_store *store, fm_real *theta) {
+  const char *group;
+
+  PetscFunctionBegin;
+  PetscCall(group_of(store, weights, &group));
+  PetscCall(fm_parts_read_theta(comm, path, layout, group, store, theta));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode load(MPI_Comm comm, const char *path, fm_weights weights, fm_store *store,
+                           fm_transport **transport, fm_real **theta) {
+  const fm_layout *layout;
+
+  PetscFunctionBegin;
+  PetscCall(fm_parts_read_transport(store, transport));
+  layout = fm_flow_layout((*transport)->flow);
+  PetscCall(fm_calloc(layout->size, theta));
+  PetscCall(read_weights(comm, path, weights, layout, store, *theta));
+  PetscCall(fm_transport_refresh(*transport, *theta));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_checkpoint_load(MPI_Comm comm, const char *path, fm_weights weights,
                                   fm_transport **transport, fm_real **theta) {
-  const char *group;
+  PetscErrorCode error;
   fm_store *store;
 
   PetscFunctionBegin;
+  *transport = NULL;
+  *theta = NULL;
   PetscCall(open_checkpoint(comm, path, &store));
-  PetscCall(fm_parts_read_transport(store, transport));
-  PetscCall(group_of(store, weights, &group));
-  PetscCall(fm_calloc(fm_flow_layout((*transport)->flow)->size, theta));
-  PetscCall(fm_parts_read_theta(comm, path, fm_flow_layout((*transport)->flow), group, store,
-                                *theta));
-  PetscCall(fm_transport_refresh(*transport, *theta));
+  error = load(comm, path, weights, store, transport, theta);
   PetscCall(fm_store_close(&store));
+  if (!error) PetscFunctionReturn(0);
+  PetscCall(fm_transport_destroy(transport));
+  PetscCall(PetscFree(*theta));
+  PetscCall(error);
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_checkpoint_warm_start(MPI_Comm comm, const char *path, fm_weights weights,
                                         const fm_layout *layout, fm_real *theta) {
-  const char *group;
+  PetscErrorCode error;
   fm_store *store;
 
   PetscFunctionBegin;
   PetscCall(open_checkpoint(comm, path, &store));
-  PetscCall(group_of(store, weights, &group));
-  PetscCall(fm_parts_read_theta(comm, path, layout, group, store, theta));
+  error = read_weights(comm, path, weights, layout, store, theta);
   PetscCall(fm_store_close(&store));
+  PetscCall(error);
   PetscFunctionReturn(0);
 }
 
@@ -222,6 +246,7 @@ static PetscErrorCode same_integer(const fm_trainer *t, fm_store *store, const c
 }
 
 static PetscErrorCode check_same_run(const fm_trainer *t, fm_store *store) {
+  const fm_flow_spec *spec = fm_flow_get_spec(t->in.transport->flow);
   char cpu[128];
   PetscMPIInt space;
 
@@ -229,6 +254,8 @@ static PetscErrorCode check_same_run(const fm_trainer *t, fm_store *store) {
   processor_name(cpu, sizeof(cpu));
   PetscCallMPI(MPI_Comm_size(t->in.comm->space, &space));
   PetscCall(same_text(t, store, "/", "precision", FM_PRECISION, PETSC_TRUE));
+  PetscCall(same_text(t, store, "/architecture", "network", spec->network, PETSC_TRUE));
+  PetscCall(same_text(t, store, "/architecture", "variant", spec->variant, PETSC_TRUE));
   PetscCall(
       same_text(t, store, "/", "objective", fm_objective_name(t->in.objective), PETSC_TRUE));
   PetscCall(same_integer(t, store, "seed", (int64_t)t->in.seed));

@@ -12,10 +12,9 @@ typedef struct {
 } flow_prior;
 
 const fm_option fm_energy_flow_options[] = {
-    {"prior_flow", FM_OPTION_TEXT, "", "refine sample evaluate check simulate forward",
+    {"prior_flow", FM_OPTION_TEXT, "", FM_COMMANDS_PHYSICS,
      "checkpoint of the pretrained flow that -prior flow or prior_low_posterior evaluates"},
-    {"prior_flow_weights", FM_OPTION_TEXT, "auto",
-     "refine sample evaluate check simulate forward",
+    {"prior_flow_weights", FM_OPTION_TEXT, "auto", FM_COMMANDS_PHYSICS,
      "which of its weights: auto|last|average|best"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 const fm_option fm_energy_prior_low_posterior_options[] = {

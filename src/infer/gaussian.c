@@ -13,16 +13,16 @@
 #include <petscblaslapack.h>
 
 const fm_option fm_energy_gaussian_options[] = {
-    {"gaussian_mean", FM_OPTION_ARRAY, "0", "",
+    {"gaussian_mean", FM_OPTION_ARRAY, "0", FM_COMMANDS_PHYSICS,
      "mean of the gaussian prior: a number, a list or FILE:/dataset"},
-    {"gaussian_std", FM_OPTION_ARRAY, "", "",
+    {"gaussian_std", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "standard deviations of the gaussian prior: a number, a list or FILE:/dataset"},
-    {"gaussian_covariance", FM_OPTION_ARRAY, "", "",
+    {"gaussian_covariance", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "covariance matrix of the gaussian prior: a list row by row or FILE:/dataset [n][n]"},
-    {"gaussian_precision", FM_OPTION_ARRAY, "", "",
+    {"gaussian_precision", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "inverse of the covariance of the gaussian prior: a list row by row or FILE:/dataset "
      "[n][n]"},
-    {"gaussian_size", FM_OPTION_INTEGER, "", "",
+    {"gaussian_size", FM_OPTION_INTEGER, "", FM_COMMANDS_PHYSICS,
      "unknowns of the gaussian prior, where nothing else says it"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 

@@ -16,9 +16,9 @@
 #include <math.h>
 
 const fm_option fm_energy_likelihood_options[] = {
-    {"noise_std", FM_OPTION_ARRAY, "", "",
+    {"noise_std", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "standard deviation of the noise in units of the data: a number, a list or FILE:/dataset"},
-    {"data_mask", FM_OPTION_ARRAY, "", "",
+    {"data_mask", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "1 for each datum that counts and 0 for others: a list or FILE:/dataset; default: all"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 

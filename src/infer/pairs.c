@@ -120,8 +120,9 @@ PetscErrorCode fm_pairs_create(const fm_pairs_inputs *inputs, fm_objective **obj
 
 /* ---- the loss over any rows ---- */
 
-enum { LOSS_SUM, LOSS_SQUARE, LOSS_Y, LOSS_TERMS };
-#define LOSS_BLOCK 128 /* rows a block: never depends on the rank count */
+enum { LOSS_SUM, LOSS_SQUARE, LOSS_Y, LOSS_BAD, LOSS_TERMS };
+#define LOSS_BLOCK 128   /* rows a block: never depends on the rank count */
+#define LOSS_LARGEST 1e6 /* nats; its square over any set fits the exact sum. Beyond: bad */
 
 static PetscErrorCode loss_block(pairs *p, const fm_real *theta, int64_t nb, const int64_t *row,
                                  double shift, fm_exact *sum) {
@@ -142,6 +143,10 @@ static PetscErrorCode loss_block(pairs *p, const fm_real *theta, int64_t nb, con
         negative_log_density(t, p->x + s * t->n, p->y + s * t->m, (double)p->logdet[s],
                              t->m ? (double)p->logdet[nb + s] : 0., &y_part);
 
+    if (!(fabs(nll - shift) < LOSS_LARGEST && fabs(y_part) < LOSS_LARGEST)) {
+      fm_exact_add(&sum[LOSS_BAD], 1);
+      continue;
+    }
     fm_exact_add(&sum[LOSS_SUM], nll - shift);
     fm_exact_add(&sum[LOSS_SQUARE], (nll - shift) * (nll - shift));
     fm_exact_add(&sum[LOSS_Y], y_part);
@@ -168,5 +173,8 @@ PetscErrorCode fm_pairs_loss(const fm_comm *comm, fm_transport *transport, const
   *nll_se = sqrt(PetscMax(0., fm_exact_value(sum[LOSS_SQUARE]) / count - *nll * *nll) / count);
   *nll += shift;
   if (nll_y) *nll_y = fm_exact_value(sum[LOSS_Y]) / count;
+  if (!fm_exact_value(sum[LOSS_BAD])) PetscFunctionReturn(0);
+  *nll = *nll_se = (double)INFINITY;
+  if (nll_y) *nll_y = (double)INFINITY;
   PetscFunctionReturn(0);
 }
