@@ -110,7 +110,7 @@ static void nothing_fits(void **state) {
   assert_true(gone(in_folder("a.h5.tmp")) && gone(in_folder("a.h5")));
 }
 
-/* HDF5 must not be let near a disk that takes its first page alone: it could not close the file */
+/* HDF5 must not be let near a disk that takes its first page alone: it could not close */
 static void one_page_is_left(void **state) {
   const fm_field fields[8] = {{"/a", FM_INT64, 0, {0}},   {"/b", FM_INT64, 0, {0}},
                               {"/c", FM_INT64, 0, {0}},   {"/d", FM_INT64, 0, {0}},

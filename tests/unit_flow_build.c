@@ -59,6 +59,11 @@ static void test_names(void **state) {
   has(flow, "block3.x.conditional.w3", FM_LANE_X, 16, 40);
   assert_null(fm_layout_find(fm_flow_layout(flow), "block4.x.hint.w1"));
   fm_ok(fm_flow_destroy(&flow));
+  flow = make("hint", 5, 4); /* more than four channels are split again */
+  has(flow, "block1.x.hint.a.w1", FM_LANE_X, 1, 40);
+  has(flow, "block1.x.hint.b.w3", FM_LANE_X, 4, 40);
+  assert_null(fm_layout_find(fm_flow_layout(flow), "block1.y.hint.a.w1"));
+  fm_ok(fm_flow_destroy(&flow));
   flow = make("hint", 1, 0); /* a conditioner without inputs has no w1 */
   assert_null(fm_layout_find(fm_flow_layout(flow), "block1.x.hint.w1"));
   has(flow, "block1.x.hint.b1", FM_LANE_X, 40, 0);

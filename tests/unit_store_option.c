@@ -68,22 +68,23 @@ static void of_a_file(void **state) {
   char text[300];
   fm_store *s;
 
-  fm_ok(fm_store_create(WORLD, in_folder("odd:name.h5"), &s));
+  fm_ok(fm_store_make_folder(WORLD, in_folder("odd:")));
+  fm_ok(fm_store_create(WORLD, in_folder("odd:/name.h5"), &s));
   fm_ok(fm_store_write(s, "/g/a", FM_FLOAT32, 0, NULL, &(float){2.5f}));
   fm_ok(fm_store_write(s, "/a", FM_FLOAT64, 2, n, a));
   fm_ok(fm_store_write(s, "/bad", FM_FLOAT64, 2, n, bad));
   fm_ok(fm_store_commit(&s, NULL));
-  snprintf(text, sizeof(text), "%s:/a", in_folder("odd:name.h5"));
+  snprintf(text, sizeof(text), "%s:/a", in_folder("odd:/name.h5"));
   give(text);
   assert_true(get("noise") == 6 && ndim == 2 && shape[0] == 3 && data[5] == 6.);
   fm_ok(PetscFree(data));
-  snprintf(text, sizeof(text), "%s:/g/a", in_folder("odd:name.h5"));
+  snprintf(text, sizeof(text), "%s:/g/a", in_folder("odd:/name.h5"));
   give(text);
   assert_true(get("noise") == 1 && ndim == 1 && data[0] == 2.5);
   fm_ok(PetscFree(data));
-  snprintf(text, sizeof(text), "%s:/bad", in_folder("odd:name.h5"));
+  snprintf(text, sizeof(text), "%s:/bad", in_folder("odd:/name.h5"));
   refused(text, "entry [2][0] is nan");
-  snprintf(text, sizeof(text), "%s:/b", in_folder("odd:name.h5"));
+  snprintf(text, sizeof(text), "%s:/b", in_folder("odd:/name.h5"));
   refused(text, "/b not found");
   refused("nowhere.h5:/a", "cannot open 'nowhere.h5'");
 }

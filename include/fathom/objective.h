@@ -67,7 +67,7 @@ PetscErrorCode fm_objective_add(fm_objective *objective, const fm_real *theta, i
 /* fm_pairs_loss - mean NLL over any rows and its standard error, shared over the sample
    communicator. Collective on world.
    nll: joint in nats, the y lane's share of it in *nll_y (may be NULL); all infinite where a
-   row's loss is not finite or beyond 10^6 nats. */
+   row's loss is not finite or its square too large for the exact sum (10^7 nats and more). */
 PetscErrorCode fm_pairs_loss(const fm_comm *comm, fm_transport *transport, const fm_real *theta,
                              fm_dataset *data, int64_t nrow, const int64_t *row, double *nll,
                              double *nll_se, double *nll_y);

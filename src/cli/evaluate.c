@@ -30,8 +30,9 @@ static PetscErrorCode on_pairs(fm_run *run, fm_transport *t, const fm_real *thet
   PetscFunctionReturn(0);
 }
 
-/* Moments and weights as arrays: OUT/evaluation.h5. */
-static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d) {
+/* J and KL with all their digits, moments and weights as arrays: OUT/evaluation.h5. */
+static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d,
+                                   double log_evidence) {
   const double p[] = {0.05, 0.5, 0.95};
   const int64_t one[] = {n}, two[] = {n, n}, three[] = {n, 3}, count[] = {d->count};
   double *mean, *std, *cov, *quantile;
@@ -49,6 +50,10 @@ static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d
   }
   PetscCall(fm_run_path(run, "evaluation.h5", path));
   PetscCall(fm_store_create(run->comm.world, path, &store));
+  PetscCall(fm_store_write(store, "/j", FM_FLOAT64, 0, NULL, &d->objective));
+  PetscCall(fm_store_write(store, isnan(log_evidence) ? "/minus_elbo" : "/kl", FM_FLOAT64, 0,
+                           NULL, &d->kl));
+  PetscCall(fm_store_write(store, "/kl_se", FM_FLOAT64, 0, NULL, &d->kl_se));
   PetscCall(fm_store_write(store, "/mean", FM_FLOAT64, 1, one, mean));
   PetscCall(fm_store_write(store, "/std", FM_FLOAT64, 1, one, std));
   PetscCall(fm_store_write(store, "/covariance", FM_FLOAT64, 2, two, cov));
@@ -95,7 +100,7 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
                         isnan(log_evidence) ? 0. : log_evidence, PETSC_TRUE, &d));
   PetscCall(report(run, &d, log_evidence));
   PetscCall(fm_report_moments(run, d.count, t->n, d.x));
-  PetscCall(write_arrays(run, t->n, &d));
+  PetscCall(write_arrays(run, t->n, &d, log_evidence));
   PetscCall(fm_diagnosis_clear(&d));
   PetscCall(fm_target_destroy(&target));
   PetscFunctionReturn(0);

@@ -121,11 +121,16 @@ PetscErrorCode fm_pairs_create(const fm_pairs_inputs *inputs, fm_objective **obj
 /* ---- the loss over any rows ---- */
 
 enum { LOSS_SUM, LOSS_SQUARE, LOSS_Y, LOSS_BAD, LOSS_TERMS };
-#define LOSS_BLOCK 128   /* rows a block: never depends on the rank count */
-#define LOSS_LARGEST 1e6 /* nats; its square over any set fits the exact sum. Beyond: bad */
+#define LOSS_BLOCK 128 /* rows a block: never depends on the rank count */
+
+/* Nats beyond which a row counts as bad: squares of all rows fit the exact sum. */
+static double largest_loss(int64_t nrow) {
+  return sqrt(PetscMin(0x1p50, 0x1p62 / (double)nrow));
+}
 
 static PetscErrorCode loss_block(pairs *p, const fm_real *theta, int64_t nb, const int64_t *row,
                                  double shift, fm_exact *sum) {
+  const double most = largest_loss(p->in.nrow);
   fm_transport *t = p->in.transport;
   fm_lanes v;
 
@@ -143,7 +148,7 @@ static PetscErrorCode loss_block(pairs *p, const fm_real *theta, int64_t nb, con
         negative_log_density(t, p->x + s * t->n, p->y + s * t->m, (double)p->logdet[s],
                              t->m ? (double)p->logdet[nb + s] : 0., &y_part);
 
-    if (!(fabs(nll - shift) < LOSS_LARGEST && fabs(y_part) < LOSS_LARGEST)) {
+    if (!(fabs(nll - shift) < most && fabs(y_part) < most)) {
       fm_exact_add(&sum[LOSS_BAD], 1);
       continue;
     }
