@@ -53,7 +53,8 @@ bench_toy() {
     fathom_say "PyTorch is not installed (Debian: apt-get install python3-torch): timing fathom alone"
   fi
   "$fathom_build/fathom" simulate -prior rosenbrock -operator dense -dense_matrix 1,0,0,1 -noise_std 0.4 \
-    -pairs_count 5000 -seed 1 -out "$work/pairs" >"$work/simulate.log" 2>&1 || { cat "$work/simulate.log" >&2; return 1; }
+    -pairs_count 5000 -seed 1 -out "$work/pairs" >"$work/simulate.log" 2>&1 \
+    || { cat "$work/simulate.log" >&2; return 1; }
   for ((round = 1; round <= rounds; round++)); do
     value=$(fathom_step "$work" "$round")
     ours+=("$value")

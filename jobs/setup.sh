@@ -79,7 +79,8 @@ fathom_install() {
   as+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
   fathom_say "installing $* (about a minute)"
   log=$(mktemp)
-  "${as[@]}" update >"$log" 2>&1 </dev/null || fathom_say "apt-get update failed; going on with the package lists that are here" >&2
+  "${as[@]}" update >"$log" 2>&1 </dev/null \
+    || fathom_say "apt-get update failed; going on with the package lists that are here" >&2
   if ! "${as[@]}" install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null; then
     fathom_say "apt-get failed:" >&2
     grep -E '^(E|Err|W):' "$log" >&2 || tail -n 5 "$log" >&2
@@ -89,7 +90,7 @@ fathom_install() {
   return "$code"
 }
 
-# packages TESTS - have them; sets fathom_advice to what is left to do by hand ("" where nothing is)
+# have_packages TESTS - have them; sets fathom_advice to what is left to do by hand ("" where nothing is)
 fathom_have_packages() {
   local table=$fathom_packages names
   fathom_advice=

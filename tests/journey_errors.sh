@@ -27,8 +27,8 @@ printf 'this is no HDF5 file, whatever its name says\n' >foreign.h5
 mkdir folder.h5
 head -c 5000 $good_pairs >truncated_pairs.h5
 head -c 9000 $good_checkpoint >truncated.h5
-tail_line=$(tail -n 1 $good_checkpoint | wc -c)
-head -c -"$tail_line" $good_checkpoint >no_checksum.h5
+length=$(tail -c 64 $good_checkpoint | sed -n 's/.*length \([0-9]*\)$/\1/p')
+head -c "$length" $good_checkpoint >no_checksum.h5
 head -c 40 $good_checkpoint >stub.h5
 cp $good_checkpoint flipped.h5
 byte=$(od -An -tu1 -j 6000 -N 1 $good_checkpoint)
@@ -88,8 +88,7 @@ verdict_of() {
   mkdir -p "$dir"
   cp "${checkpoint_there:-$good_checkpoint}" "$dir/checkpoint.h5"
   begin=$EPOCHREALTIME
-  timeout -k 1 60 mpirun -q -n "$ranks" --oversubscribe "$build/fathom-double" "${@//@/$dir}" </dev/null \
-    >"$dir/stdout" 2>"$dir/stderr" || status=$?
+  launch "$ranks" double "${@//@/$dir}" </dev/null >"$dir/stdout" 2>"$dir/stderr" || status=$?
   seconds=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}')
   sentences=$(cat "$dir/stdout" "$dir/stderr" | grep -c '^fathom: error: ' || true)
   [[ $status != 0 ]] || faults+=' exit 0;'
@@ -107,9 +106,9 @@ verdict_of() {
   rm -rf "$dir"
 }
 
-# wrong NAME PATTERN ARGUMENT... - on 1 and 3 ranks; @ in an argument is a folder of the case's own; two cases run at a time
+# wrong NAME PATTERN ARGUMENT... - on 1 and 3 ranks; @ in an argument is a folder of the case's own; three cases run at a time
 wrong() {
-  while (($(jobs -rp | wc -l) >= 2)); do wait -n || true; done
+  while (($(jobs -rp | wc -l) >= 3)); do wait -n || true; done
   {
     verdict_of 1 "$@"
     verdict_of 3 "$@"
@@ -158,7 +157,7 @@ wrong fraction_large "-validation_fraction 1.5 is outside " "${pretrain[@]}" -pa
 wrong space_ranks "ranks_per_sample" "${refine[@]}" "${truth[@]}" -ranks_per_sample 2
 wrong latents_path "-latents 100 with -estimator path" "${refine[@]}" "${truth[@]}" -latents 100
 wrong samples_zero "-samples 0 is outside " sample -warm_start refined/checkpoint.h5 -samples 0 -out @
-wrong pieces_many "at most 4096 fit the exact sum" "${pretrain[@]}" -pairs $good_pairs -batch_size 100000 -micro_batch 1
+wrong pieces_many "at most 4096 fit the exact sum" "${refine[@]}" "${truth[@]}" -batch_size 100000 -micro_batch 1
 wrong array_words "-observed: entry 1, 'two', is not a number" "${refine[@]}" "${truth[@]}" -observed 1,two
 wrong array_nan "-observed: entry \[1\] is nan" "${refine[@]}" "${truth[@]}" -observed 1,nan
 wrong matrix_nan "-dense_matrix: entry \[3\] is nan" "${refine[@]}" "${truth[@]}" -dense_matrix 1,0,0,nan
@@ -185,7 +184,7 @@ wrong gaussian_twice "exactly one of" "${refine[@]}" "${truth[@]}" -prior gaussi
 wrong gaussian_std "-gaussian_std must be positive: got -1" "${refine[@]}" "${truth[@]}" -prior gaussian -gaussian_std -1
 wrong flow_prior "needs -prior_flow" "${refine[@]}" "${truth[@]}" -prior prior_low_posterior
 wrong flow_prior_kind "this one is conditional" "${refine[@]}" "${truth[@]}" -prior flow -prior_flow $good_checkpoint
-wrong evidence "-log_evidence takes a finite number" "${refine[@]}" "${truth[@]}" -log_evidence -inf
+wrong evidence "-log_evidence takes a finite number" "${refine[@]}" "${truth[@]}" -log_evidence=nan
 wrong diverges "lower -learning_rate" "${refine[@]}" "${truth[@]}" -learning_rate 1e5 -steps_per_epoch 50
 wrong nothing_to_evaluate "nothing to evaluate on" "${evaluate[@]}"
 wrong models_absent "no models" forward "${truth[@]}" -out @
@@ -293,6 +292,13 @@ run 1 double sample -options_file_yaml shared.yaml -warm_start shared/checkpoint
 run 1 double sample -warm_start shared/checkpoint.h5 -observed -1,2.5 -samples 20 -out from_line
 same "a list that begins with a negative number" from_file/samples.h5 from_line/samples.h5 /x
 
+# in a file, progress is plain lines: the first step, one an interval, the last
+run 3 double refine "${truth[@]}" "${flow[@]}" -epochs 1 -steps_per_epoch 50 -report_seconds 1000 -out progress
+check "progress in a file: plain lines, also from mpirun" \
+  test "$(grep -c '^step ' progress.log)" = 2 -a "$(tr -dc '\033\r' <progress.log | wc -c)" = 0
+check "the last one tells step, objective, rate and solves" \
+  grep -Eq '^step 50/50  objective [-0-9.]+  [0-9.]+ steps/s, 0 s left, 3200 F solves$' progress.log
+
 # ---- help ----
 
 "$build/fathom" help >help.txt
@@ -303,14 +309,15 @@ done
 # what a run prints as its settings is in the help of its command, with the default where there is one
 for log in made:pretrain shared_samples:sample refined:refine narrow:simulate; do
   command=${log#*:}
-  "$build/fathom" help "$command" >help.txt
+  "$build/fathom" help "$command" | awk '/^  -/ {printf "\n"} {printf "%s ", $0}' | tr -s ' ' >help.txt # an option a line
   missing=$(sed -n '/^settings:$/,/^$/p' "${log%:*}.log" | awk 'NR > 1 && /^-/ {print $1}' |
-    while read -r option; do grep -q -- "^  $option [A-Z ,.|:/]*  *[^ ]" help.txt || printf '%s ' "$option"; done)
+    while read -r option; do grep -q -- "^ $option .*[a-z]" help.txt || printf '%s ' "$option"; done)
   check "help $command tells of every setting of a run${missing:+, not of $missing}" test -z "$missing"
-done
-for option in 'batch_size N .*\[64\]' 'learning_rate X .*\[1e-3\]' 'resume ' 'warm_start TEXT' 'average_power X .*\[8\]' \
-  'evaluation_latents N .*\[8192\]' 'noise_std A,B' 'dense_matrix A,B' 'gaussian_covariance A,B'; do
-  check "help refine: -$option" bash -c "'$build/fathom' help refine | grep -q -- '^  -$option'"
+  [[ $command == refine ]] || continue
+  for option in 'batch_size N .*\[64\]' 'learning_rate X .*\[1e-3\]' 'warm_start TEXT' 'average_power X .*\[[0-9]*\]' \
+    'evaluation_latents N .*\[8192\]' 'noise_std A,B' 'dense_matrix A,B' 'gaussian_covariance A,B'; do
+    check "help refine: -$option" grep -q -- "^ -$option" help.txt
+  done
 done
 for name in operators:dense priors:rosenbrock priors:gaussian priors:prior_low_posterior; do
   check "help ${name%:*} tells of ${name#*:}" bash -c "'$build/fathom' help ${name%:*} | grep -q '^  ${name#*:} '"

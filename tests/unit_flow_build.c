@@ -118,6 +118,7 @@ static void test_initial_numbers(void **state) {
   assert_true(memcmp(theta, other, (size_t)size * sizeof(*theta)) != 0);
   assert_true(root_mean_square(flow, theta, "block1.x.actnorm.log_scale") == 0);
   assert_true(root_mean_square(flow, theta, "block2.x.hint.b2") == 0);
+  fm_near(root_mean_square(flow, theta, "block1.x.hint.w1"), sqrt(2. / 44), .03);
   fm_near(root_mean_square(flow, theta, "block1.x.hint.w2"), sqrt(1. / 40), .02);
   fm_near(root_mean_square(flow, theta, "block1.x.hint.w3"), .2 * sqrt(2. / 48), .01);
   fm_near(root_mean_square(flow, theta, "block2.x.householder.vectors"), 1, .4);

@@ -15,5 +15,7 @@ void fm_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
    one plain line every `interval` seconds and at the end. fm_log ends a pending line first. */
 void fm_progress(double interval, PetscBool last, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* fm_progress_end - end a pending progress line, so that other output begins on its own. */
+void fm_progress_end(void);
 
 #endif

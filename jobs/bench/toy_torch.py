@@ -3,9 +3,9 @@
 
 Conditional HINT, n = m = 2: depth 8; a block is, on each lane, ActNorm, three Householder reflections and an affine
 coupling, then z_x = S(y') x' + T(y'). Conditioner: h1 = relu(W1 x + b1), h2 = relu(h1 + W2 h1 + b2), (raw, T) = W3 h2,
-S = 2 sigmoid(raw). float32, Adam, autograd. Five variants are timed: "layers" is the network as it is described, one layer after
-another; "eager" multiplies out all reflections of the network in one batched pass a step, "eager_foreach" also updates
-all tensors in one call of Adam, and "script" and "script_foreach" are these compiled by TorchScript.
+S = 2 sigmoid(raw). float32, Adam, autograd. Five variants are timed: "layers" is the network as it is described, one
+layer after another; "eager" multiplies out all reflections of the network in one batched pass a step, "eager_foreach"
+also updates all tensors in one call of Adam, and "script" and "script_foreach" are these compiled by TorchScript.
 
     /usr/bin/python3 jobs/bench/toy_torch.py [-steps 400] [-warmup 100] [-epochs 0]
 

@@ -13,14 +13,28 @@ static PetscBool speaks(void) {
   return rank ? PETSC_FALSE : PETSC_TRUE;
 }
 
-static void end_pending(void) {
+void fm_progress_end(void) {
   if (pending) fputc('\n', stdout);
   pending = PETSC_FALSE;
+  fflush(stdout);
+}
+
+/* Open MPI gives a rank a terminal of its own, wherever mpirun's output goes: there the parent is
+   asked where its output goes. */
+static PetscBool on_terminal(void) {
+  char link[64], target[16] = "";
+
+  if (!isatty(STDOUT_FILENO)) return PETSC_FALSE;
+  if (!getenv("OMPI_COMM_WORLD_SIZE")) return PETSC_TRUE;
+  snprintf(link, sizeof(link), "/proc/%ld/fd/1", (long)getppid());
+  if (readlink(link, target, sizeof(target) - 1) < 0) return PETSC_FALSE;
+  return !strncmp(target, "/dev/pts/", 9) || !strncmp(target, "/dev/tty", 8) ? PETSC_TRUE
+                                                                             : PETSC_FALSE;
 }
 
 static void say(FILE *out, const char *prefix, const char *format, va_list words) {
   if (!speaks()) return;
-  end_pending();
+  fm_progress_end();
   fputs(prefix, out);
   vfprintf(out, format, words);
   fputc('\n', out);
@@ -45,11 +59,13 @@ void fm_warn(const char *format, ...) {
 
 void fm_progress(double interval, PetscBool last, const char *format, ...) {
   static double before = -1e300;
-  const PetscBool terminal = isatty(STDOUT_FILENO) ? PETSC_TRUE : PETSC_FALSE;
-  const double now = MPI_Wtime(), wait = terminal ? 0.1 : interval;
+  const double now = MPI_Wtime();
+  PetscBool terminal;
   va_list words;
 
-  if (!speaks() || (!last && now - before < wait)) return;
+  if (!speaks() || (!last && now - before < PetscMin(0.1, interval))) return;
+  terminal = on_terminal();
+  if (!last && !terminal && now - before < interval) return;
   before = now;
   va_start(words, format);
   if (terminal) fputs("\r\033[K", stdout);

@@ -1,4 +1,5 @@
 #include "cli/leave.h"
+#include "fathom/log.h"
 #include <unistd.h>
 
 #define PATIENCE 5. /* seconds for the other ranks to fail too */
@@ -39,7 +40,7 @@ int fm_leave_with(void) {
   MPI_Request request;
 
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  fflush(stdout);
+  fm_progress_end();
   MPI_Ibarrier(quiet, &request);
   while (!all && MPI_Wtime() - begin < PATIENCE) {
     MPI_Test(&request, &all, MPI_STATUS_IGNORE);
