@@ -29,8 +29,8 @@ typedef enum fm_share_state {
   FM_SHARE_NONFINITE = 2
 } fm_share_state;
 
-/* fm_share_create - for ntheta parameters. Memory: 16 bytes a parameter, and one fm_real a
-   parameter of scratch. */
+/* fm_share_create - for ntheta parameters. Memory: 16 bytes and four fm_real a parameter: up to four
+   micro-batches wait, so that one sweep over the limbs adds them. */
 PetscErrorCode fm_share_create(int64_t ntheta, fm_share **share);
 PetscErrorCode fm_share_destroy(fm_share **share);
 
@@ -51,12 +51,12 @@ void fm_share_flag(fm_share *share); /* raises FM_SHARE_NONFINITE on every rank 
    Cost: 16 bytes a parameter. */
 PetscErrorCode fm_share_reduce(fm_share *share, MPI_Comm sample);
 
-fm_share_state fm_share_verdict(const fm_share *share);
+fm_share_state fm_share_verdict(fm_share *share);
 double fm_share_term(const fm_share *share, int term);
 int64_t fm_share_count(const fm_share *share, int count);
 
 /* fm_share_gradient - grad[i] = scale * sum_i, rounded once to fm_real. */
-void fm_share_gradient(const fm_share *share, double scale, fm_real *grad);
+void fm_share_gradient(fm_share *share, double scale, fm_real *grad);
 
 /* fm_exact - the same for a single number: sums over samples, parts or ranks whose order must
    not matter. */

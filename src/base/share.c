@@ -2,6 +2,7 @@
 #include <math.h>
 
 enum { FLAG_OUTSIDE, FLAG_NONFINITE, FLAGS };
+enum { SLOTS = 4 };
 #define LOW_SHIFT 0x1p40
 #define HIGH_LIMIT 0x1p50
 
@@ -9,7 +10,10 @@ enum { FLAG_OUTSIDE, FLAG_NONFINITE, FLAGS };
 struct fm_share {
   int64_t n, length;
   int64_t *hi, *lo, *term, *count, *flag;
-  fm_real *scratch;
+  fm_real *slot[SLOTS]; /* gradients of micro-batches that wait for one sweep over hi and lo */
+  int nslot;            /* that wait */
+  PetscBool handed;     /* the next one is being filled */
+  PetscBool fresh;      /* hi and lo hold nothing of this step yet */
   int window;
 };
 
@@ -21,7 +25,8 @@ PetscErrorCode fm_share_create(int64_t ntheta, fm_share **share) {
   s->n = ntheta;
   s->length = 2 * ntheta + 2 * FM_SHARE_TERMS + FM_SHARE_COUNTS + FLAGS;
   PetscCall(fm_calloc(s->length, &s->hi));
-  PetscCall(fm_calloc(ntheta, &s->scratch));
+  for (int k = 0; k < SLOTS; k++) PetscCall(fm_calloc(ntheta, &s->slot[k]));
+  s->fresh = PETSC_TRUE;
   s->lo = s->hi + ntheta;
   s->term = s->lo + ntheta;
   s->count = s->term + 2 * FM_SHARE_TERMS;
@@ -34,19 +39,11 @@ PetscErrorCode fm_share_destroy(fm_share **share) {
   PetscFunctionBegin;
   if (*share) {
     PetscCall(PetscFree((*share)->hi));
-    PetscCall(PetscFree((*share)->scratch));
+    for (int k = 0; k < SLOTS; k++) PetscCall(PetscFree((*share)->slot[k]));
   }
   PetscCall(PetscFree(*share));
   PetscFunctionReturn(0);
 }
-
-void fm_share_begin(fm_share *share, int window) {
-  share->window = window;
-  memset(share->hi, 0, (size_t)share->length * sizeof(int64_t));
-  memset(share->scratch, 0, (size_t)share->n * sizeof(fm_real));
-}
-
-fm_real *fm_share_scratch(fm_share *share) { return share->scratch; }
 
 /* 1.5 2^52: adding it leaves rint(v) in the low bits of the sum, for |v| < 2^51. */
 #define MAGIC 0x1.8p52
@@ -67,23 +64,31 @@ static inline int64_t add_wrapped(int64_t a, int64_t b) {
   return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-/* hi += rint(g 2^e), lo += rint(rest 2^40), g = 0; returns the bits of the largest |g 2^e|.
-   Integer
-   arithmetic alone is carried from term to term, so that the loop vectorises. */
-static int64_t add_limbs(int64_t n, double scale, fm_real *restrict g, int64_t *restrict hi,
-                         int64_t *restrict lo) {
+/* hi += rint(g 2^e), lo += rint(rest 2^40), g = 0 for each of `count` gradients in one sweep;
+   returns the bits of the largest |g 2^e|. Integer arithmetic alone is carried from term to term, so
+   that the loop vectorises; `count` and `fresh` are constants where it is called. */
+static inline __attribute__((always_inline)) int64_t
+add_limbs(int64_t n, double scale, const int count, const PetscBool fresh, fm_real *const *g,
+          int64_t *restrict hi, int64_t *restrict lo) {
   const int64_t zero = bits_of(MAGIC);
   int64_t largest = 0;
 
   for (int64_t i = 0; i < n; i++) {
-    const double v = (double)g[i] * scale, high = v + MAGIC;
-    const double low = (v - (high - MAGIC)) * LOW_SHIFT + MAGIC;
-    const int64_t size = size_bits(v);
+    int64_t high_sum = fresh ? 0 : hi[i], low_sum = fresh ? 0 : lo[i];
 
-    largest = size > largest ? size : largest;
-    hi[i] = add_wrapped(hi[i], bits_of(high) - zero);
-    lo[i] = add_wrapped(lo[i], bits_of(low) - zero);
-    g[i] = 0;
+#pragma GCC unroll 4
+    for (int k = 0; k < count; k++) {
+      const double v = (double)g[k][i] * scale, high = v + MAGIC;
+      const double low = (v - (high - MAGIC)) * LOW_SHIFT + MAGIC;
+      const int64_t size = size_bits(v);
+
+      largest = size > largest ? size : largest;
+      high_sum = add_wrapped(high_sum, bits_of(high) - zero);
+      low_sum = add_wrapped(low_sum, bits_of(low) - zero);
+      g[k][i] = 0;
+    }
+    hi[i] = high_sum;
+    lo[i] = low_sum;
   }
   return largest;
 }
@@ -95,9 +100,53 @@ static void raise_flags(fm_share *share, int64_t largest) {
     share->flag[FLAG_OUTSIDE] = 1;
 }
 
+/* The gradients that wait, into hi and lo. */
+static void sweep(fm_share *share) {
+  const double scale = ldexp(1., share->window);
+  const int64_t n = share->n;
+  int64_t largest = 0;
+
+  if (share->nslot == SLOTS && share->fresh)
+    largest = add_limbs(n, scale, SLOTS, PETSC_TRUE, share->slot, share->hi, share->lo);
+  else if (share->nslot == SLOTS)
+    largest = add_limbs(n, scale, SLOTS, PETSC_FALSE, share->slot, share->hi, share->lo);
+  else {
+    if (share->fresh) memset(share->hi, 0, 2 * (size_t)n * sizeof(int64_t));
+    for (int k = 0; k < share->nslot; k++) {
+      const int64_t size =
+          add_limbs(n, scale, 1, PETSC_FALSE, &share->slot[k], share->hi, share->lo);
+
+      largest = size > largest ? size : largest;
+    }
+  }
+  raise_flags(share, largest);
+  share->fresh = PETSC_FALSE;
+  share->nslot = 0;
+}
+
+void fm_share_begin(fm_share *share, int window) {
+  share->window = window;
+  share->fresh = PETSC_TRUE;
+  for (int k = 0; k < share->nslot + (share->handed ? 1 : 0); k++)
+    memset(share->slot[k], 0, (size_t)share->n * sizeof(fm_real));
+  share->nslot = 0;
+  share->handed = PETSC_FALSE;
+  memset(share->term, 0, (size_t)(share->length - 2 * share->n) * sizeof(int64_t));
+}
+
+fm_real *fm_share_scratch(fm_share *share) {
+  share->handed = PETSC_TRUE;
+  return share->slot[share->nslot];
+}
+
 void fm_share_add_gradient(fm_share *share) {
-  raise_flags(share, add_limbs(share->n, ldexp(1., share->window), share->scratch, share->hi,
-                               share->lo));
+  share->handed = PETSC_FALSE;
+  if (++share->nslot == SLOTS) sweep(share);
+}
+
+/* Nothing may wait when a sum is read or sent. */
+static void settle(fm_share *share) {
+  if (share->nslot || share->fresh) sweep(share);
 }
 
 void fm_share_add_term(fm_share *share, int term, double value) {
@@ -120,6 +169,7 @@ PetscErrorCode fm_share_reduce(fm_share *share, MPI_Comm sample) {
   const int64_t most = 1 << 24; /* entries a message: MPI counts are int */
 
   PetscFunctionBegin;
+  settle(share);
   PetscCallMPI(MPI_Comm_size(sample, &size));
   if (size == 1) PetscFunctionReturn(0);
   for (int64_t i = 0; i < share->length; i += most)
@@ -129,7 +179,8 @@ PetscErrorCode fm_share_reduce(fm_share *share, MPI_Comm sample) {
   PetscFunctionReturn(0);
 }
 
-fm_share_state fm_share_verdict(const fm_share *share) {
+fm_share_state fm_share_verdict(fm_share *share) {
+  settle(share);
   if (share->flag[FLAG_NONFINITE]) return FM_SHARE_NONFINITE;
   return share->flag[FLAG_OUTSIDE] ? FM_SHARE_OUTSIDE : FM_SHARE_GOOD;
 }
@@ -143,9 +194,11 @@ double fm_share_term(const fm_share *share, int term) {
 
 int64_t fm_share_count(const fm_share *share, int count) { return share->count[count]; }
 
-void fm_share_gradient(const fm_share *share, double scale, fm_real *grad) {
+void fm_share_gradient(fm_share *share, double scale, fm_real *grad) {
   const int64_t *restrict hi = share->hi, *restrict lo = share->lo;
   const double s = ldexp(scale, -share->window), low = 1. / LOW_SHIFT;
+
+  settle(share);
 
   for (int64_t i = 0; i < share->n; i++)
     grad[i] = (fm_real)(((double)hi[i] + (double)lo[i] * low) * s);
