@@ -6,7 +6,7 @@
 # toy: seconds a training step (forward KL, batch 64, depth 8, hidden 64, float, Adam, micro-batches of 16, exact sum) of
 # experiment A1, against the same network in PyTorch (bench/toy_torch.py), where PyTorch is installed. Both are pinned to one
 # core with one thread and run in turn, three times; the median of the three is taken of each. toy_step_vs_torch compares with
-# the quickest of five variants in PyTorch, toy_step_vs_torch_layers with the one that is written layer by layer.
+# the network written layer by layer, toy_step_vs_torch_fastest with the quickest of five variants of it.
 # On a machine that does other work the ratio flatters the shorter step: look at the load that is printed.
 set -euo pipefail
 # shellcheck source=jobs/setup.sh
