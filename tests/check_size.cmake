@@ -23,7 +23,7 @@ endfunction()
 
 file(GLOB_RECURSE product RELATIVE "${ROOT}" "${ROOT}/src/*.[ch]" "${ROOT}/src/*.def" "${ROOT}/operators/*.[ch]"
      "${ROOT}/operators/*.def" "${ROOT}/io/*.[ch]" "${ROOT}/include/*.h")
-file(GLOB tests RELATIVE "${ROOT}" "${ROOT}/tests/*.[ch]" "${ROOT}/tests/*.sh")
+file(GLOB tests RELATIVE "${ROOT}" "${ROOT}/tests/*.[ch]")
 measure(product 1 ${product})
 measure(tests 0 ${tests})
 if(failed)

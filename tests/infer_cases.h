@@ -1,6 +1,5 @@
-/* The problems on which objectives, trainers and checkpoints are tested: the toy, the
-   linear-Gaussian row of golds/linear_gaussian.txt, and one whose operator fails for some models.
- */
+/* The problems on which objectives, trainers and checkpoints are tested: the toy, the linear-
+   Gaussian row of golds/linear_gaussian.txt, and one whose operator fails for some models. */
 #ifndef INFER_CASES_H
 #define INFER_CASES_H
 

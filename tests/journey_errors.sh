@@ -131,9 +131,11 @@ wrong option_in_yaml "unknown option -priors; the nearest known one is -prior " 
 wrong command_unknown "unknown command 'pretain'; did you mean 'pretrain'\?" pretain -out @
 wrong command_nonsense "unknown command 'qqqqqqqq' \(see: fathom help\)" qqqqqqqq -out @
 wrong word_unexpected "unexpected word 'extra'" "${pretrain[@]}" -seed 1 extra
+wrong word_of_no_use "unexpected word 'pairs.h5'" pretrain pairs.h5 -out @
 wrong help_unknown "no help on 'nothing'" help nothing
 wrong operator_unknown "'dens'" "${refine[@]}" "${truth[@]}" -operator dens
 wrong prior_unknown "'rosenbrok'" "${refine[@]}" "${truth[@]}" -prior rosenbrok
+wrong prior_likelihood "-prior likelihood would count the data twice" "${refine[@]}" "${truth[@]}" -prior likelihood
 wrong network_unknown "'hynt'" "${pretrain[@]}" -pairs $good_pairs -flow hynt
 wrong choice_decay "-learning_rate_decay 'linear' is not one of constant\|" "${pretrain[@]}" -pairs $good_pairs -learning_rate_decay linear
 wrong choice_weights "-weights 'first' is not one of " "${evaluate[@]}" "${truth[@]}" -weights first
@@ -306,6 +308,13 @@ for command in simulate forward pretrain refine sample evaluate check inspect he
   check "help lists $command" grep -q "^  $command  *[a-zA-Z]" help.txt
   check "help $command" "$build/fathom" help $command
 done
+for words in 'pretrain -help' 'pretrain --help' '--help pretrain' 'pretrain -h -epochs 3'; do
+  read -ra spelled <<<"$words"
+  check "fathom $words is fathom help pretrain" bash -c "'$build/fathom' ${spelled[*]} | grep -q '^fathom pretrain - '"
+done
+check "fathom --help is fathom help" diff <("$build/fathom" --help) <("$build/fathom" help)
+check "inspect into a closed pipe ends without a trace" bash -c \
+  "! { '$build/fathom' inspect made/checkpoint.h5 2>&1 >&3 | grep .; } 3> >(head -n 1 >/dev/null)"
 # what a run prints as its settings is in the help of its command, with the default where there is one
 for log in made:pretrain shared_samples:sample refined:refine narrow:simulate; do
   command=${log#*:}

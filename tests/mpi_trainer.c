@@ -1,5 +1,6 @@
-/* Training over ranks: after 30 steps theta, moments and history are those of one rank alone, byte
-   for byte; a continuation on another count too. Every rank runs the serial twin itself. */
+/* Training over ranks: after 30 steps theta, moments and history are those of one rank alone,
+   byte for byte; a continuation on another count too. Every rank runs the serial twin itself.
+   */
 #include "fathom/checkpoint.h"
 #include "infer_cases.h"
 #include "io_test.h"
@@ -144,6 +145,35 @@ static void evaluations_agree(void **state) {
   end(&b);
 }
 
+/* An epoch takes every pair once; the next one takes them in another order, wherever one
+   asks. */
+static void epochs_are_permutations(void **state) {
+  int64_t order[2][100], again[100];
+  training a;
+
+  write_pairs();
+  begin(&a, &settings[0], PETSC_COMM_WORLD, 1);
+  assert_int_equal(fm_objective_steps_per_epoch(a.f.objective), 3);
+  for (int epoch = 0; epoch < 2; epoch++) {
+    PetscBool seen[100] = {PETSC_FALSE};
+    int64_t *at = order[epoch];
+
+    for (int64_t step = 3 * epoch; step < 3 * epoch + 3; step++) {
+      const int64_t batch = fm_objective_batch(a.f.objective, step);
+
+      fm_ok(fm_objective_items(a.f.objective, step, 0, batch, at));
+      at += batch;
+    }
+    assert_true(at == order[epoch] + 100);
+    for (int i = 0; i < 100; i++) seen[order[epoch][i]] = PETSC_TRUE;
+    for (int i = 0; i < 100; i++) assert_true(seen[i]);
+  }
+  assert_true(memcmp(order[0], order[1], sizeof(again)) != 0);
+  fm_ok(fm_objective_items(a.f.objective, 1, 5, 7, again)); /* back, and from the middle */
+  assert_memory_equal(again, order[0] + 37 + 5, 7 * sizeof(int64_t));
+  end(&a);
+}
+
 static void replicas_that_differ_are_noticed(void **state) {
   PetscMPIInt size;
   training a;
@@ -159,4 +189,4 @@ static void replicas_that_differ_are_noticed(void **state) {
 
 FM_TEST_MAIN(io_test(any_rank_count_gives_the_same_bytes), io_test(two_ranks_a_sample),
              io_test(resumed_on_another_count), io_test(evaluations_agree),
-             io_test(replicas_that_differ_are_noticed))
+             io_test(epochs_are_permutations), io_test(replicas_that_differ_are_noticed))

@@ -1,5 +1,5 @@
-/* Checkpoints: every part comes back bit by bit, a run goes on as if it had never stopped, and what
-   does not fit is refused with the difference. */
+/* Checkpoints: every part comes back bit by bit, a run goes on as if it had never stopped,
+   and what does not fit is refused with the difference. */
 #include "fathom/checkpoint.h"
 #include "infer_cases.h"
 #include "io_test.h"

@@ -1,5 +1,6 @@
-/* The linear-Gaussian row with the dense triangular layer, trained by the library from scratch as
-   jobs/linear_gaussian/triangular.yaml does: its KL in closed form, and the estimate beside it. */
+/* The linear-Gaussian row with the dense triangular layer, trained by the library from
+   scratch as jobs/linear_gaussian/triangular.yaml does: its KL in closed form, and the
+   estimate beside it. */
 #include "infer_cases.h"
 
 #define STEPS 14000

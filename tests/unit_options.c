@@ -194,12 +194,15 @@ static void declared_once(void **state) {
 
 static void nearest_names(void **state) {
   static const char *const names[] = {"rosenbrock", "gaussian", "flow"};
+  static const char *const alike[] = {"ab", "cb"};
 
   assert_string_equal(fm_name_nearest("gausian", 3, names), "gaussian");
   assert_string_equal(fm_name_nearest("gaussain", 3, names), "gaussian");
   assert_string_equal(fm_name_nearest("rosenbrok", 3, names), "rosenbrock");
   assert_string_equal(fm_name_nearest("flow", 3, names), "flow");
   assert_string_equal(fm_name_nearest("low", 3, names), "flow");
+  assert_string_equal(fm_name_nearest("bb", 2, alike), "ab"); /* the first of equals */
+  assert_null(fm_name_nearest("fl", 3, names));
   assert_null(fm_name_nearest("xyzzy", 3, names));
   assert_null(fm_name_nearest("gaussian", 0, names));
   assert_null(fm_name_nearest("", 3, names));

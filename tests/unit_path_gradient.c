@@ -1,5 +1,5 @@
-/* Where q is the posterior exactly, every sample's path gradient vanishes and its KL is 0: a dense
-   triangular layer on the linear-Gaussian row. Source: Roeder, Wu, Duvenaud (2017). */
+/* Where q is the posterior exactly, every sample's path gradient vanishes and its KL is 0: a
+   dense triangular layer on the linear-Gaussian row. Source: Roeder, Wu, Duvenaud (2017). */
 #include "infer_cases.h"
 
 #define SAMPLES 64
@@ -111,6 +111,7 @@ static void every_sample_has_kl_zero(void **state) {
 static void diagnosis_of_the_exact_flow(void **state) {
   const double loose = sizeof(fm_real) == 4 ? 2e-4 : 1e-10;
   double log_evidence;
+  fm_ledger ledger;
   fm_diagnosis d;
   infer_fixture f;
 
@@ -118,6 +119,10 @@ static void diagnosis_of_the_exact_flow(void **state) {
   gold("log_evidence", 1, &log_evidence);
   fm_ok(fm_diagnose(f.target, f.transport, f.theta, 9, FM_STREAM_EVALUATE, 200, log_evidence,
                     PETSC_FALSE, &d));
+  fm_ok(fm_operator_ledger(f.target->op, &ledger));
+  assert_int_equal(ledger.count[FM_DIAGNOSTIC][FM_SOLVE_F], 200);
+  assert_int_equal(ledger.count[FM_DIAGNOSTIC][FM_SOLVE_JT], 0);
+  assert_int_equal(ledger.count[FM_USEFUL][FM_SOLVE_F], 0);
   assert_int_equal(d.count, 200);
   assert_int_equal(d.failed, 0);
   assert_null(d.x);

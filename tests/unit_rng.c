@@ -1,5 +1,5 @@
-/* Random numbers by name: Philox against its published known answers, names and nothing but names
-   decide, and the numbers are what they are said to be. */
+/* Random numbers by name: Philox against its published known answers, names and nothing but
+   names decide, and the numbers are what they are said to be. */
 #include "fm_test.h"
 #include "fathom/rng.h"
 #include <Random123/philox.h>
@@ -43,8 +43,8 @@ static void names_are_frozen(void **state) {
   }
 }
 
-/* Order of calls and length of a call do not matter: a shorter call is the beginning of a longer
-   one. */
+/* Order of calls and length of a call do not matter: a shorter call is the beginning of a
+   longer one. */
 static void a_pure_function_of_the_name(void **state) {
   fm_real whole[33], again[33];
   double u[33], v[33];
@@ -108,8 +108,8 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* sqrt(n) times the largest distance between the empirical distribution of u and the uniform one.
-   Sorts u. */
+/* sqrt(n) times the largest distance between the empirical distribution of u and the uniform
+   one. Sorts u. */
 static double kolmogorov(size_t n, double *u) {
   double most = 0;
 

@@ -23,7 +23,7 @@ typedef enum fm_option_kind {
 #define FM_COMMANDS_PHYSICS "simulate forward refine evaluate check"
 
 typedef struct fm_option {
-  const char *name; /* without the dash */
+  const char *name; /* without the dash; "foo_": PETSc's solver options -foo_ksp_..., ... */
   fm_option_kind kind;
   const char *standard; /* the default, as text; "" where there is none */
   const char *commands; /* blank-separated; "" for every command */

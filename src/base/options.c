@@ -179,6 +179,18 @@ static PetscBool petsc_owns(const char *name) {
   return PETSC_FALSE;
 }
 
+/* A declared name that ends with '_' is the prefix of a solver: -laplace_ksp_type. */
+static PetscBool solver_owns(const char *name) {
+  for (int t = 0; t < ntable; t++)
+    for (const fm_option *o = tables[t]; o->name; o++) {
+      const size_t length = strlen(o->name);
+
+      if (length && o->name[length - 1] == '_' && !strncmp(name, o->name, length))
+        if (petsc_owns(name + length)) return PETSC_TRUE;
+    }
+  return PETSC_FALSE;
+}
+
 static int edit_distance(const char *a, const char *b) {
   int row[129];
   const int n = (int)PetscMin(strlen(b), 128);
@@ -235,7 +247,7 @@ static PetscErrorCode check_one(const char *name, checking *c) {
 
   PetscFunctionBegin;
   if (!option) {
-    if (petsc_owns(name)) PetscFunctionReturn(0);
+    if (petsc_owns(name) || solver_owns(name)) PetscFunctionReturn(0);
     SETERRQ(PETSC_COMM_WORLD, PETSC_ERR_USER,
             "unknown option -%s; the nearest known one is -%s (see: fathom help %s)", name,
             nearest_option(name), c->command);

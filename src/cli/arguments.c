@@ -22,6 +22,19 @@ static void take_option(fm_arguments *a, char *word) {
   if (equals) a->argv[a->argc++] = equals + 1;
 }
 
+/* -help, --help, -h: in place of PETSc's */
+static PetscBool asks_help(const char *word) {
+  const char *name = word + (word[1] == '-' ? 2 : 1);
+
+  return !strcmp(name, "help") || !strcmp(name, "h") ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* "fathom COMMAND -help" is "fathom help COMMAND" */
+static void turn_to_help(fm_arguments *a) {
+  if (!a->argument[0]) a->argument = a->command;
+  a->command = "help";
+}
+
 /* 1 where the option has no file behind it */
 static int find_yaml(fm_arguments *a) {
   for (int i = 1; i < a->argc; i++) {
@@ -33,6 +46,7 @@ static int find_yaml(fm_arguments *a) {
 }
 
 int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sentence) {
+  PetscBool help = PETSC_FALSE;
   size_t length = 1;
   char *at;
 
@@ -46,7 +60,9 @@ int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sente
     char *word = strcpy(at, argv[i]);
 
     at += strlen(word) + 1;
-    if (i && is_option(word))
+    if (i && is_option(word) && asks_help(word))
+      help = PETSC_TRUE;
+    else if (i && is_option(word))
       take_option(a, word);
     else if (i == 1)
       a->command = word;
@@ -61,6 +77,7 @@ int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sente
     }
   }
   a->argv[a->argc] = NULL;
+  if (help) turn_to_help(a);
   if (find_yaml(a)) {
     snprintf(sentence_text, sizeof(sentence_text),
              "-options_file_yaml needs the name of a file");
@@ -85,7 +102,7 @@ static const char *misplaced(const yaml_event_t *event, int *depth, int *list) {
 
   if (!*depth && (opens_list || event->type == YAML_SCALAR_EVENT))
     return "expected lines 'option: value'";
-  if (*list && opens) return "a list of options' values holds plain values only";
+  if (*list && opens) return "a list holds plain values only";
   *depth += opens - closes;
   *list = opens_list || (*list && !closes);
   return NULL;

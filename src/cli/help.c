@@ -56,8 +56,10 @@ static PetscErrorCode show_option(const fm_option *option, void *context) {
   PetscFunctionReturn(0);
 }
 
+/* The likelihood is an energy, but no prior. */
 static void list_names(int count, const char *(*name)(int), const char *(*help)(int)) {
-  for (int i = 0; i < count; i++) fm_log("  %-20s %s", name(i), help(i));
+  for (int i = 0; i < count; i++)
+    if (strcmp(name(i), "likelihood")) fm_log("  %-20s %s", name(i), help(i));
 }
 
 PetscErrorCode fm_command_help(fm_run *run) {

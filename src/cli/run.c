@@ -67,6 +67,8 @@ static PetscErrorCode open_run(fm_run *run, const command_entry *entry) {
   int64_t ranks_per_sample, seed;
 
   PetscFunctionBegin;
+  fm_check(!entry->writes || !run->argument[0], PETSC_COMM_WORLD, PETSC_ERR_USER,
+           "unexpected word '%s': options begin with a dash", run->argument);
   PetscCall(fm_options_check(run->command));
   PetscCall(fm_option_integer_in("ranks_per_sample", 1, 1 << 20, &ranks_per_sample));
   PetscCall(fm_option_integer_in("seed", 0, INT64_MAX, &seed));

@@ -47,6 +47,9 @@ static PetscErrorCode build(fm_target *t, int64_t n, int64_t m, const double *y)
            "no operator: give -operator NAME (fathom help operators)");
   fm_check(prior[0], t->comm->world, PETSC_ERR_USER,
            "no prior: give -prior NAME (fathom help priors)");
+  fm_check(
+      strcmp(prior, "likelihood"), t->comm->world, PETSC_ERR_USER,
+      "-prior likelihood would count the data twice: it is there already (fathom help priors)");
   PetscCall(fm_operator_create(t->comm->space, op, &t->op));
   PetscCall(fm_operator_sizes(t->op, &t->n, &t->m));
   fm_check(!n || n == t->n, t->comm->world, PETSC_ERR_USER,
