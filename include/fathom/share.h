@@ -29,7 +29,8 @@ typedef enum fm_share_state {
   FM_SHARE_NONFINITE = 2
 } fm_share_state;
 
-/* fm_share_create - for ntheta parameters. Memory: 16 bytes and four fm_real a parameter: up to four
+/* fm_share_create - for ntheta parameters. Memory: 16 bytes and four fm_real a parameter: up to
+   four
    micro-batches wait, so that one sweep over the limbs adds them. */
 PetscErrorCode fm_share_create(int64_t ntheta, fm_share **share);
 PetscErrorCode fm_share_destroy(fm_share **share);

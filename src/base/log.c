@@ -19,7 +19,8 @@ void fm_progress_end(void) {
   fflush(stdout);
 }
 
-/* Open MPI gives a rank a terminal of its own, wherever mpirun's output goes: there the parent is
+/* Open MPI gives a rank a terminal of its own, wherever mpirun's output goes: there the parent
+   is
    asked where its output goes. */
 static PetscBool on_terminal(void) {
   char link[64], target[16] = "";

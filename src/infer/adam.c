@@ -40,7 +40,6 @@ static void update(const fm_optimizer *o, fm_real rate, fm_real scale_v,
                    const fm_real *restrict g, fm_real *restrict m, fm_real *restrict v,
                    fm_real *restrict theta) {
   const fm_real b1 = (fm_real)o->beta1, b2 = (fm_real)o->beta2, epsilon = (fm_real)o->epsilon;
-  const fm_real c1 = (fm_real)(1. - o->beta1), c2 = (fm_real)(1. - o->beta2); /* not 1 - b2 */
   const fm_real rest1 = (fm_real)(1. - o->beta1), rest2 = (fm_real)(1. - o->beta2);
 
   for (int64_t i = 0; i < o->n; i++) {

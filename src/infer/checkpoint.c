@@ -269,6 +269,41 @@ static PetscErrorCode check_same_run(const fm_trainer *t, fm_store *store) {
   PetscFunctionReturn(0);
 }
 
+/* Settings that may differ between the jobs of one run. */
+static PetscBool may_differ(const char *line) {
+  static const char *const names[] = {
+      "-out ",        "-resume ", "-stop_after ", "-report_seconds ", "-checkpoint_every ",
+      "-warm_start ", "-pairs "};
+
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (!strncmp(line, names[i], strlen(names[i]))) return PETSC_TRUE;
+  return PETSC_FALSE;
+}
+
+/* Is `line` [length] one of the lines of `block`? */
+static PetscBool has_line(const char *block, const char *line, size_t length) {
+  for (const char *at = block; *at; at += strcspn(at, "\n"), at += *at == '\n')
+    if (strcspn(at, "\n") == length && !strncmp(at, line, length)) return PETSC_TRUE;
+  return PETSC_FALSE;
+}
+
+/* Says which settings are not those of the checkpoint: the run goes on with the new ones. */
+static PetscErrorCode compare_settings(const fm_trainer *t, fm_store *store) {
+  char *theirs;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_read_text(store, "/settings", &theirs));
+  for (const char *at = t->in.settings; *at;) {
+    const size_t length = strcspn(at, "\n");
+
+    if (!may_differ(at) && !has_line(theirs, at, length))
+      fm_warn("resuming with another setting than the checkpoint's: %.*s", (int)length, at);
+    at += length + (at[length] == '\n');
+  }
+  PetscCall(PetscFree(theirs));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_state(fm_trainer *t, fm_store *store) {
   int64_t window;
   PetscBool best;
@@ -308,6 +343,7 @@ static PetscErrorCode read_all(fm_trainer *t, const char *path, fm_store *store)
   PetscFunctionBegin;
   PetscCall(check_schema(t->in.comm->world, store, path));
   PetscCall(check_same_run(t, store));
+  PetscCall(compare_settings(t, store));
   PetscCall(read_tensors(t, path, store));
   PetscCall(read_state(t, store));
   PetscCall(fm_parts_read_whitening(store, t->in.transport));
