@@ -106,9 +106,9 @@ verdict_of() {
   rm -rf "$dir"
 }
 
-# wrong NAME PATTERN ARGUMENT... - on 1 and 3 ranks; @ in an argument is a folder of the case's own; three cases run at a time
+# wrong NAME PATTERN ARGUMENT... - on 1 and 3 ranks; @ in an argument is a folder of the case's own; five cases run at a time
 wrong() {
-  while (($(jobs -rp | wc -l) >= 3)); do wait -n || true; done
+  while (($(jobs -rp | wc -l) >= 5)); do wait -n || true; done
   {
     verdict_of 1 "$@"
     verdict_of 3 "$@"

@@ -57,11 +57,12 @@ chain() {
   fi
   run 1 double simulate -options_file_yaml "$case/pairs.yaml" -seed "$s" -out "$s/pairs"
   run 1 double pretrain -options_file_yaml "$case/pretrain.yaml" -pairs "$s/pairs/pairs.h5" -seed "$s" -epochs 2 -out "$s/pre"
-  run 1 double refine -options_file_yaml "$case/refine.yaml" -warm_start "$s/pre/checkpoint.h5" -seed "$s" -epochs 20 -out "$s/hint"
+  run 1 double refine -options_file_yaml "$case/refine.yaml" -warm_start "$s/pre/checkpoint.h5" -seed "$s" -epochs 20 -evaluate_every 0 \
+    -out "$s/hint"
   figure "seed $s: HINT network: KL at the start" "$(value "$s/hint" kl_start)" 0.02 2
   figure "seed $s: HINT network: KL" "$(value "$s/hint" kl)" -0.004 0.02
   for name in triangular hint; do
-    run 1 double evaluate -options_file_yaml "$case/refine.yaml" -warm_start "$s/$name/checkpoint.h5" -evaluation_latents 50000 \
+    run 1 double evaluate -options_file_yaml "$case/refine.yaml" -warm_start "$s/$name/checkpoint.h5" -evaluation_latents 20000 \
       -seed $((100 + s)) -out "$s/evaluate_$name"
     figure "seed $s: $name: log evidence (gold -13.2023)" "$(value "$s/evaluate_$name" log_evidence)" -13.2123 -13.1923
     figure "seed $s: $name: ESS fraction" "$(value "$s/evaluate_$name" ess_fraction)" 0.9 1

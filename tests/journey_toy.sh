@@ -62,7 +62,7 @@ chain() {
   done
 
   # refinement
-  run 1 double refine -options_file_yaml "$toy/refine.yaml" -warm_start "$pre" -seed "$s" -out "$s/refine"
+  run 1 double refine -options_file_yaml "$toy/refine.yaml" -warm_start "$pre" -seed "$s" -evaluate_every 4 -out "$s/refine"
   figure "seed $s: KL at the start" "$(value "$s/refine" kl_start)" 1.2 2.0
   figure "seed $s: KL after 1 epoch, averaged weights" "$(kl_after "$refined" 16)" -0.01 0.25
   figure "seed $s: KL after 5 epochs, averaged weights" "$(kl_after "$refined" 80)" -0.01 0.02

@@ -20,11 +20,24 @@ typedef struct operator_case {
   "0.31,-0.72,1.13,0.05,-2.17,0.93,0.41,1.01,0.33,-0.77,1.91,0.13,-0.59,0.67,-1.3,0.21,0.83,"  \
   "-0.07,1.7,0.111,-0.123,0.9,-1.9,0.7,0.3,-0.1,0.2,0.77,3.1,0.17,-0.23,0.29,-1.01,0.37,0.43"
 
+static const fm_real laplace_centre[6] = {8, 7, 9, 12, 8, 10}; /* coefficients stay positive */
+
 static const operator_case operator_cases[] = {
     {"dense", PETSC_TRUE, {{"-dense_matrix", "0.3,-0.8,0.6,-0.5"}}, NULL},
     {"dense", PETSC_TRUE, {{"-dense_matrix", "1,2,-1,0.5,-3,2"}, {"-dense_rows", "2"}}, NULL},
     {"dense", PETSC_TRUE, {{"-dense_matrix", DENSE_5X7}, {"-dense_rows", "5"}}, NULL},
     {"dense", PETSC_TRUE, {{"-dense_matrix", DENSE_5X7}, {"-dense_rows", "7"}}, NULL},
+    {"laplace",
+     PETSC_FALSE,
+     {{"-laplace_cells", "9"}, {"-laplace_blocks", "3x4"}, {"-laplace_points", "2"}},
+     NULL},
+    {"laplace",
+     PETSC_FALSE,
+     {{"-laplace_cells", "8"},
+      {"-laplace_blocks", "3x2"},
+      {"-laplace_points", "3"},
+      {"-laplace_unknown", "value"}},
+     laplace_centre},
 };
 
 #define OPERATOR_CASES ((int)(sizeof(operator_cases) / sizeof(operator_cases[0])))
