@@ -313,8 +313,10 @@ static void refuse(const char *name, int64_t n, const char *const *options, cons
   refuse(name, n, (const char *const[]){__VA_ARGS__, NULL}, word)
 
 static void unknown_energy_names_the_nearest(void **state) {
-  REFUSE("gausian", 2, "unknown energy 'gausian' (nearest: gaussian; known: likelihood,", NULL);
-  REFUSE("xyzzy", 2, "unknown energy 'xyzzy' (known: likelihood, rosenbrock, gaussian", NULL);
+  REFUSE("gausian", 2,
+         "unknown prior or energy 'gausian' (nearest: gaussian; known: likelihood,", NULL);
+  REFUSE("xyzzy", 2, "unknown prior or energy 'xyzzy' (known: likelihood, rosenbrock, gaussian",
+         NULL);
 }
 
 static void rosenbrock_has_two_unknowns(void **state) {

@@ -36,6 +36,10 @@ PetscErrorCode fm_run_checkpoint(const fm_run *run, char path[PETSC_MAX_PATH_LEN
 /* fm_run_flow_spec - network from the options; fields that the user did not give keep what
    *spec says when `keep`. */
 PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_spec *spec);
+/* fm_run_whiten - for a flow that no pairs have whitened: x by the prior's moments where it
+   knows
+   them, y by the root mean square of the observation. */
+PetscErrorCode fm_run_whiten(fm_target *target, fm_transport *transport);
 /* fm_run_micro_batch - -micro_batch; says so when ranks stay idle. */
 PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *micro_batch);
 /* fm_run_load - flow, whitening, observation and weights of fm_run_checkpoint, by -weights. */

@@ -85,6 +85,7 @@ struct fm_objective {
   const fm_objective_ops *ops;
   void *data;
   int64_t total, batch, steps_per_epoch; /* total 0: fresh samples */
+  uint32_t data_crc32;                   /* of what is trained on: pairs, or the observation */
   fm_rng shuffle;
   int64_t *order, order_epoch; /* the permutation of one epoch */
 };

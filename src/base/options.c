@@ -117,7 +117,7 @@ PetscErrorCode fm_option_real_in(const char *name, double low, double high, doub
   PetscFunctionBegin;
   PetscCall(fm_option_real(name, value));
   fm_check(*value >= low && *value <= high, PETSC_COMM_WORLD, PETSC_ERR_USER,
-           "-%s %g is outside [%g, %g]", name, *value, low, high);
+           "-%s %.6g is outside [%.6g, %.6g]", name, *value, low, high);
   PetscFunctionReturn(0);
 }
 

@@ -141,6 +141,7 @@ static PetscErrorCode build_flow(checking *c) {
   PetscCall(fm_run_flow_spec(fm_shape_vector(c->target->n), fm_shape_vector(c->target->m),
                              PETSC_FALSE, &spec));
   PetscCall(fm_transport_create(&spec, &c->transport));
+  PetscCall(fm_run_whiten(c->target, c->transport));
   PetscCall(fm_calloc(fm_flow_layout(c->transport->flow)->size, &c->theta));
   PetscCall(fm_flow_initialize(c->transport->flow, (fm_rng){c->run->seed, FM_STREAM_INITIAL},
                                c->theta));

@@ -98,6 +98,11 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   }
   PetscCall(fm_diagnose(target, t, theta, run->seed, FM_STREAM_EVALUATE, latents,
                         isnan(log_evidence) ? 0. : log_evidence, PETSC_TRUE, &d));
+  fm_check(
+      d.count, run->comm.world, PETSC_ERR_USER,
+      "all %lld samples failed or are not finite: was the flow trained for this problem, in "
+      "these units? (fathom check)",
+      (long long)latents);
   PetscCall(report(run, &d, log_evidence));
   PetscCall(fm_report_moments(run, d.count, t->n, d.x));
   PetscCall(write_arrays(run, t->n, &d, log_evidence));

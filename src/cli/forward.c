@@ -92,6 +92,10 @@ static PetscErrorCode run_one(forwarding *f, int64_t i, double *d) {
   if (!f->likelihood) PetscFunctionReturn(0);
   PetscCall(fm_energy_evaluate(f->likelihood, (fm_key){0, &sample}, 1, f->x + i * f->n,
                                f->misfit + i, f->gradient + i * f->n, &ok));
+  fm_check(
+      ok, PETSC_COMM_SELF, PETSC_ERR_USER,
+      "the misfit of model %lld is not finite or too large: check -noise_std and the units",
+      (long long)sample);
   f->misfit[i] = (fm_real)((double)f->misfit[i] - f->normaliser);
   PetscFunctionReturn(0);
 }

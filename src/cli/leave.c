@@ -14,6 +14,9 @@ static PetscErrorCode keep(MPI_Comm comm, int line, const char *function, const 
   if (type == PETSC_ERROR_INITIAL && !sentence[0]) {
     const char *standard = NULL;
 
+    /* PETSc 3.18 puts the caller's line where the code belongs: know it by who complains */
+    if (code == PETSC_ERR_MEM || strstr(function, "Malloc"))
+      message = "out of memory: ask for less, or use more ranks on more nodes";
     if (!message || !message[0]) PetscErrorMessage(code, &standard, NULL);
     snprintf(sentence, sizeof(sentence), "%s",
              message && message[0] ? message

@@ -54,6 +54,23 @@ static PetscErrorCode build_transport(pretraining *p) {
   PetscFunctionReturn(0);
 }
 
+/* The weights were trained in the checkpoint's whitened units: keep those, whatever the pairs
+   say. */
+static PetscErrorCode keep_whitening(const pretraining *p, const char *path,
+                                     fm_weights weights) {
+  fm_transport *old;
+  fm_real *theta;
+
+  PetscFunctionBegin;
+  PetscCall(fm_checkpoint_load(p->run->comm.world, path, weights, &old, &theta));
+  if (old->n == p->transport->n && old->m == p->transport->m)
+    PetscCall(
+        fm_transport_whiten(p->transport, old->x_mean, old->x_std, old->y_mean, old->y_std));
+  PetscCall(PetscFree(theta));
+  PetscCall(fm_transport_destroy(&old));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode warm_start(const pretraining *p, PetscBool *warm) {
   const char *path;
   fm_trainer *t = p->trainer;
@@ -64,6 +81,7 @@ static PetscErrorCode warm_start(const pretraining *p, PetscBool *warm) {
   *warm = path[0] ? PETSC_TRUE : PETSC_FALSE;
   if (!*warm) PetscFunctionReturn(0);
   PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
+  PetscCall(keep_whitening(p, path, (fm_weights)weights));
   PetscCall(fm_checkpoint_warm_start(p->run->comm.world, path, (fm_weights)weights, t->layout,
                                      t->theta));
   PetscFunctionReturn(0);

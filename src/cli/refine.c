@@ -55,20 +55,6 @@ static PetscErrorCode from_checkpoint(refinement *r, const char *path) {
 
 /* ---- from scratch ---- */
 
-/* Whitened by the prior where it knows its moments. */
-static PetscErrorCode whiten_by_prior(refinement *r) {
-  double *mean, *std;
-  PetscBool known;
-
-  PetscFunctionBegin;
-  PetscCall(fm_calloc(2 * r->target->n, &mean));
-  std = mean + r->target->n;
-  PetscCall(fm_energy_moments(r->target->energy[1], mean, std, &known));
-  if (known) PetscCall(fm_transport_whiten(r->transport, mean, std, NULL, NULL));
-  PetscCall(PetscFree(mean));
-  PetscFunctionReturn(0);
-}
-
 static PetscErrorCode from_scratch(refinement *r) {
   fm_flow_spec spec;
 
@@ -78,7 +64,7 @@ static PetscErrorCode from_scratch(refinement *r) {
   PetscCall(fm_run_flow_spec(fm_shape_vector(r->target->n), fm_shape_vector(r->target->m),
                              PETSC_FALSE, &spec));
   PetscCall(fm_transport_create(&spec, &r->transport));
-  PetscCall(whiten_by_prior(r));
+  PetscCall(fm_run_whiten(r->target, r->transport));
   PetscCall(fm_calloc(fm_flow_layout(r->transport->flow)->size, &r->start));
   PetscCall(fm_flow_initialize(r->transport->flow, (fm_rng){r->run->seed, FM_STREAM_INITIAL},
                                r->start));
@@ -146,6 +132,7 @@ static PetscErrorCode evaluate(fm_trainer *t, void *context) {
   PetscCall(diagnose(r, t->average, &average));
   if (t->step) PetscCall(fm_transport_refresh(r->transport, t->theta));
   PetscCall(fm_history_append(t->history, "evaluation_F", (double)t->ledger[FM_SOLVE_F]));
+  PetscCall(fm_history_append(t->history, "evaluation_failed", (double)average.failed));
   PetscCall(fm_history_append(t->history, "kl", average.kl));
   PetscCall(fm_history_append(t->history, "kl_se", average.kl_se));
   PetscCall(fm_history_append(t->history, "kl_last", last.kl));

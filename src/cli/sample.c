@@ -68,28 +68,40 @@ static PetscErrorCode write_samples(const fm_run *run, const fm_transport *t, in
   PetscFunctionReturn(0);
 }
 
-/* First and second moments summed exactly over the ranks. */
-static PetscErrorCode report(fm_run *run, int64_t n, int64_t total, int64_t count,
+/* Mean and std of whitened unknown i over all ranks: whitened numbers are of the order of one,
+   so
+   that their exact sums lose nothing whatever the user's units. */
+static PetscErrorCode moments(const fm_run *run, const fm_transport *t, int64_t i,
+                              int64_t total, int64_t count, const fm_real *x, double *mean,
+                              double *std) {
+  fm_exact sum[2] = {{0, 0}, {0, 0}};
+
+  PetscFunctionBegin;
+  for (int64_t s = 0; s < count; s++) {
+    const double w = ((double)x[s * t->n + i] - t->x_mean[i]) / t->x_std[i];
+
+    fm_exact_add(&sum[0], w);
+    fm_exact_add(&sum[1], w * w);
+  }
+  PetscCall(fm_exact_reduce(sum, 2, run->comm.sample));
+  *mean = fm_exact_value(sum[0]) / (double)total;
+  *std = sqrt(PetscMax(0., fm_exact_value(sum[1]) / (double)total - *mean * *mean));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode report(fm_run *run, const fm_transport *t, int64_t total, int64_t count,
                              const fm_real *x) {
+  double mean, std;
   char name[64];
 
   PetscFunctionBegin;
   PetscCall(fm_result(run->results, "samples", (double)total, "1"));
-  for (int64_t i = 0; i < n && n <= 16; i++) {
-    fm_exact sum[2] = {{0, 0}, {0, 0}};
-    double mean;
-
-    for (int64_t s = 0; s < count; s++) fm_exact_add(&sum[0], (double)x[s * n + i]);
-    for (int64_t s = 0; s < count; s++)
-      fm_exact_add(&sum[1], (double)x[s * n + i] * (double)x[s * n + i]);
-    PetscCall(fm_exact_reduce(sum, 2, run->comm.sample));
-    mean = fm_exact_value(sum[0]) / (double)total;
+  for (int64_t i = 0; i < t->n && t->n <= 16; i++) {
+    PetscCall(moments(run, t, i, total, count, x, &mean, &std));
     PetscCall(PetscSNPrintf(name, sizeof(name), "mean_%d", (int)i + 1));
-    PetscCall(fm_result(run->results, name, mean, "model"));
+    PetscCall(fm_result(run->results, name, t->x_mean[i] + t->x_std[i] * mean, "model"));
     PetscCall(PetscSNPrintf(name, sizeof(name), "std_%d", (int)i + 1));
-    PetscCall(fm_result(
-        run->results, name,
-        sqrt(PetscMax(0., fm_exact_value(sum[1]) / (double)total - mean * mean)), "model"));
+    PetscCall(fm_result(run->results, name, t->x_std[i] * std, "model"));
   }
   PetscFunctionReturn(0);
 }
@@ -101,7 +113,7 @@ PetscErrorCode fm_command_sample(fm_run *run) {
   PetscMPIInt space;
 
   PetscFunctionBegin;
-  PetscCall(fm_option_integer_in("samples", 1, INT64_MAX / 2, &total));
+  PetscCall(fm_option_integer_in("samples", 1, (int64_t)1 << 40, &total));
   PetscCall(fm_run_load(run, &t, &theta));
   PetscCall(observe(run, t, theta));
   PetscCall(fm_comm_share(&run->comm, (total + BLOCK - 1) / BLOCK, &first, &count));
@@ -111,7 +123,7 @@ PetscErrorCode fm_command_sample(fm_run *run) {
   PetscCall(generate(run, t, theta, first, count, x));
   PetscCallMPI(MPI_Comm_rank(run->comm.space, &space));
   PetscCall(write_samples(run, t, total, PetscMin(first, total), space ? 0 : count, x));
-  PetscCall(report(run, t->n, total, count, x));
+  PetscCall(report(run, t, total, count, x));
   PetscCall(PetscFree(x));
   PetscCall(PetscFree(theta));
   PetscCall(fm_transport_destroy(&t));

@@ -84,7 +84,7 @@ PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *mic
   PetscCallMPI(MPI_Comm_size(run->comm.sample, &ranks));
   if (ranks > pieces)
     fm_log("%d of %d sample ranks are idle: -batch_size %lld has "
-           "only %lld pieces of -micro_batch %lld",
+           "only %lld piece(s) of -micro_batch %lld",
            (int)(ranks - pieces), ranks, (long long)batch, (long long)pieces,
            (long long)*micro_batch);
   PetscFunctionReturn(0);
@@ -108,6 +108,24 @@ PetscErrorCode fm_run_log_evidence(double *value) {
   *value = (double)NAN;
   PetscCall(fm_option_given("log_evidence", &given));
   if (given) PetscCall(fm_option_real("log_evidence", value));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_whiten(fm_target *target, fm_transport *transport) {
+  double *mean, *std, *y_std, square = 0.;
+  PetscBool known;
+
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(2 * target->n + transport->m, &mean));
+  std = mean + target->n;
+  y_std = std + target->n;
+  PetscCall(fm_energy_moments(target->energy[1], mean, std, &known));
+  for (int64_t i = 0; i < transport->m; i++) square += target->y[i] * target->y[i];
+  for (int64_t i = 0; i < transport->m; i++)
+    y_std[i] = square > 0. ? sqrt(square / (double)transport->m) : 1.;
+  PetscCall(
+      fm_transport_whiten(transport, known ? mean : NULL, known ? std : NULL, NULL, y_std));
+  PetscCall(PetscFree(mean));
   PetscFunctionReturn(0);
 }
 

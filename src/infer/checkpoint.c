@@ -39,6 +39,7 @@ static PetscErrorCode write_identity(const fm_trainer *t, fm_store *store) {
   PetscCall(fm_store_set_integer(store, "/state", "micro_batch", t->in.micro_batch));
   PetscCall(fm_store_set_integer(store, "/state", "batch", t->in.objective->batch));
   PetscCall(fm_store_set_integer(store, "/state", "samples", t->in.objective->total));
+  PetscCall(fm_store_set_integer(store, "/state", "data_crc32", t->in.objective->data_crc32));
   PetscCall(fm_store_set_integer(store, "/state", "seed", (int64_t)t->in.seed));
   PetscCall(fm_store_set_text(store, "/state", "streams", FM_STREAM_TEXT));
   PetscCall(fm_store_set_integer(store, "/state", "window", t->window));
@@ -259,6 +260,7 @@ static PetscErrorCode check_same_run(const fm_trainer *t, fm_store *store) {
   PetscCall(
       same_text(t, store, "/", "objective", fm_objective_name(t->in.objective), PETSC_TRUE));
   PetscCall(same_integer(t, store, "seed", (int64_t)t->in.seed));
+  PetscCall(same_integer(t, store, "data_crc32", t->in.objective->data_crc32));
   PetscCall(same_integer(t, store, "batch", t->in.objective->batch));
   PetscCall(same_integer(t, store, "samples", t->in.objective->total));
   PetscCall(same_integer(t, store, "micro_batch", t->in.micro_batch));

@@ -173,6 +173,9 @@ PetscErrorCode fm_diagnose(fm_target *target, fm_transport *t, const fm_real *th
   d->x = x;
   d->log_weight = logw;
   PetscCall(broadcast(target->comm, d));
+  if (!d->count)
+    d->objective = d->objective_se = d->kl = d->kl_se = d->ess_fraction = d->log_evidence =
+        (double)NAN;
   PetscFunctionReturn(0);
 }
 

@@ -46,7 +46,7 @@ static PetscErrorCode refuse(MPI_Comm comm, const char *name) {
     PetscCall(PetscStrlcat(list, i ? ", " : "", sizeof(list)));
     PetscCall(PetscStrlcat(list, names[i], sizeof(list)));
   }
-  SETERRQ(comm, PETSC_ERR_USER, "unknown energy '%s' (%s%s%sknown: %s)", name,
+  SETERRQ(comm, PETSC_ERR_USER, "unknown prior or energy '%s' (%s%s%sknown: %s)", name,
           nearest ? "nearest: " : "", nearest ? nearest : "", nearest ? "; " : "", list);
 }
 

@@ -1,5 +1,6 @@
 #include "fathom/objective.h"
 #include <math.h>
+#include <zlib.h>
 
 /* Forward KL on pairs, eq. (3). */
 typedef struct {
@@ -99,6 +100,22 @@ static PetscErrorCode destroy(fm_objective *o) {
 
 static const fm_objective_ops pairs_ops = {"pairs", start, add, destroy};
 
+/* The training rows' bytes, in the order of the split. */
+static PetscErrorCode checksum(pairs *p, uint32_t *crc) {
+  const fm_transport *t = p->in.transport;
+  uLong sum = 0;
+
+  PetscFunctionBegin;
+  PetscCall(reserve(p, 1));
+  for (int64_t i = 0; i < p->in.nrow; i++) {
+    PetscCall(fm_dataset_rows(p->in.data, 1, &p->in.row[i], p->x, t->m ? p->y : NULL));
+    sum = crc32_z(sum, (const unsigned char *)p->x, (size_t)t->n * sizeof(*p->x));
+    if (t->m) sum = crc32_z(sum, (const unsigned char *)p->y, (size_t)t->m * sizeof(*p->y));
+  }
+  *crc = (uint32_t)sum;
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_pairs_create(const fm_pairs_inputs *inputs, fm_objective **objective) {
   fm_objective *o;
   pairs *p;
@@ -114,6 +131,7 @@ PetscErrorCode fm_pairs_create(const fm_pairs_inputs *inputs, fm_objective **obj
   o->steps_per_epoch = (o->total + o->batch - 1) / o->batch;
   o->shuffle = (fm_rng){inputs->seed, FM_STREAM_SHUFFLE};
   o->order_epoch = -1;
+  PetscCall(checksum(p, &o->data_crc32));
   *objective = o;
   PetscFunctionReturn(0);
 }

@@ -1,5 +1,6 @@
 #include "fathom/objective.h"
 #include <math.h>
+#include <zlib.h>
 
 /* Reverse KL at one observation, eq. (2) and (6). */
 typedef struct {
@@ -122,6 +123,14 @@ static PetscErrorCode score(posterior *p, const fm_real *theta, int64_t nb, fm_l
   PetscFunctionReturn(0);
 }
 
+/* A failed sample may hold infinities: zeros stand for it in the backward pass. */
+static void neutralize(posterior *p, int64_t s) {
+  const fm_transport *t = p->in.transport;
+
+  memset(p->x + s * t->n, 0, (size_t)t->n * sizeof(*p->x));
+  memset(p->y + s * t->m, 0, (size_t)t->m * sizeof(*p->y));
+}
+
 /* Cotangents of the generating pass in whitened units: x_bar, and logdet_bar in p->logdet.
    Failed samples get zero. */
 static void cotangents(posterior *p, int64_t nb) {
@@ -136,6 +145,7 @@ static void cotangents(posterior *p, int64_t nb) {
       p->x_bar[k] = p->ok[s] ? (fm_real)bar : 0;
     }
     p->logdet[s] = path || !p->ok[s] ? 0 : -1;
+    if (!p->ok[s]) neutralize(p, s);
   }
 }
 
@@ -206,6 +216,8 @@ PetscErrorCode fm_posterior_create(const fm_posterior_inputs *inputs,
       o->total ? (o->total + o->batch - 1) / o->batch : inputs->steps_per_epoch;
   o->shuffle = (fm_rng){inputs->seed, FM_STREAM_SHUFFLE};
   o->order_epoch = -1;
+  o->data_crc32 = (uint32_t)crc32_z(0, (const unsigned char *)inputs->target->y,
+                                    (size_t)inputs->target->m * sizeof(double));
   *objective = o;
   PetscFunctionReturn(0);
 }

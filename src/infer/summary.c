@@ -42,6 +42,7 @@ PetscErrorCode fm_samples_quantiles(int64_t count, int64_t n, const double *x, i
   double *sorted;
 
   PetscFunctionBegin;
+  fm_check(count >= 1, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "quantiles of no samples");
   PetscCall(fm_calloc(count, &sorted));
   for (int64_t s = 0; s < count; s++) sorted[s] = x[s * n + i];
   qsort(sorted, (size_t)count, sizeof(*sorted), ascending);

@@ -68,10 +68,12 @@ static PetscErrorCode check(const fm_trainer *t) {
   fm_check(kept > 0 && (double)failed <= t->in.max_failed_fraction * (double)(kept + failed),
            t->in.comm->world, PETSC_ERR_USER,
            "step %lld: %lld of %lld samples failed or are not finite, more "
-           "than -max_failed_fraction %g; "
-           "lower -learning_rate or check the operator (fathom check)",
+           "than -max_failed_fraction %.6g; "
+           "%s",
            (long long)t->step, (long long)failed, (long long)(kept + failed),
-           t->in.max_failed_fraction);
+           t->in.max_failed_fraction,
+           t->step ? "lower -learning_rate or check the operator (fathom check)"
+                   : "are model, data and prior in the same units? (fathom check)");
   fm_check(fm_share_verdict(t->share) == FM_SHARE_GOOD, t->in.comm->world, PETSC_ERR_USER,
            "step %lld: the gradient is not finite; lower -learning_rate or set -clip_norm",
            (long long)t->step);

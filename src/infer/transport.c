@@ -45,7 +45,7 @@ static PetscErrorCode set_lane(int64_t n, const double *mean, const double *std,
   for (int64_t i = 0; i < n; i++) {
     fm_check(to_std[i] > 0. && isfinite(to_std[i]) && isfinite(to_mean[i]), PETSC_COMM_WORLD,
              PETSC_ERR_USER,
-             "whitening of component %lld: mean %g, std %g; a std must be positive",
+             "whitening of component %lld: mean %.6g, std %.6g; a std must be positive",
              (long long)i, to_mean[i], to_std[i]);
     *logstd += log(to_std[i]);
   }
