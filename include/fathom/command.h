@@ -36,6 +36,9 @@ PetscErrorCode fm_run_checkpoint(const fm_run *run, char path[PETSC_MAX_PATH_LEN
 /* fm_run_flow_spec - network from the options; fields that the user did not give keep what
    *spec says when `keep`. */
 PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_spec *spec);
+/* fm_run_observe - condition on y [m] unless the checkpoint was refined at that very y; warns
+   where it was refined at another. */
+PetscErrorCode fm_run_observe(fm_transport *transport, const fm_real *theta, const double *y);
 /* fm_run_whiten - for a flow that no pairs have whitened: x by the prior's moments where it
    knows
    them, y by the root mean square of the observation. */

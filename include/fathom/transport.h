@@ -41,6 +41,8 @@ PetscErrorCode fm_transport_whiten(fm_transport *, const double *x_mean, const d
 /* fm_transport_observe - condition on y [m] (user's units): z_y = G_y(y) through theta's y
    lane, once. */
 PetscErrorCode fm_transport_observe(fm_transport *, const fm_real *theta, const double *y);
+/* fm_transport_sees - whether it is conditioned on this y [m], bit for bit. */
+PetscBool fm_transport_sees(const fm_transport *, const double *y);
 /* fm_transport_restore - condition on values that a checkpoint kept, bit by bit. y may be NULL.
    */
 PetscErrorCode fm_transport_restore(fm_transport *, const double *y, int64_t count,

@@ -66,8 +66,7 @@ static inline int64_t add_wrapped(int64_t a, int64_t b) {
 
 /* hi += rint(g 2^e), lo += rint(rest 2^40), g = 0 for each of `count` gradients in one sweep;
    returns the bits of the largest |g 2^e|. Integer arithmetic alone is carried from term to
-   term, so
-   that the loop vectorises; `count` and `fresh` are constants where it is called. */
+   term, so that the loop vectorises; `count` and `fresh` are constants where it is called. */
 static inline __attribute__((always_inline)) int64_t
 add_limbs(int64_t n, double scale, const int count, const PetscBool fresh, fm_real *const *g,
           int64_t *restrict hi, int64_t *restrict lo) {

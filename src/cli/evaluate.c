@@ -91,11 +91,7 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   PetscCall(fm_option_integer_in("evaluation_latents", 2, 1 << 30, &latents));
   PetscCall(fm_option_given("observed", &given));
   PetscCall(fm_target_create(&run->comm, t->n, t->m, given ? NULL : t->y, &target));
-  if (t->m &&
-      !(t->condition && t->y && !memcmp(t->y, target->y, (size_t)t->m * sizeof(double)))) {
-    if (t->condition) fm_warn("the checkpoint was refined at other data than -observed");
-    PetscCall(fm_transport_observe(t, theta, target->y));
-  }
+  if (t->m) PetscCall(fm_run_observe(t, theta, target->y));
   PetscCall(fm_diagnose(target, t, theta, run->seed, FM_STREAM_EVALUATE, latents,
                         isnan(log_evidence) ? 0. : log_evidence, PETSC_TRUE, &d));
   fm_check(

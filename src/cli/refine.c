@@ -88,11 +88,6 @@ static PetscErrorCode build_objective(refinement *r) {
   PetscFunctionReturn(0);
 }
 
-static PetscBool same_observation(const fm_transport *t, const double *y) {
-  return t->condition && t->y && !memcmp(t->y, y, (size_t)t->m * sizeof(*y)) ? PETSC_TRUE
-                                                                             : PETSC_FALSE;
-}
-
 static PetscErrorCode begin(refinement *r) {
   fm_trainer *t = r->trainer;
   PetscBool resumed;
@@ -100,7 +95,7 @@ static PetscErrorCode begin(refinement *r) {
 
   PetscFunctionBegin;
   PetscCall(fm_option_choice("train", "xlane|all", &train));
-  if (!same_observation(r->transport, r->target->y))
+  if (!fm_transport_sees(r->transport, r->target->y))
     PetscCall(fm_transport_observe(r->transport, r->start, r->target->y));
   r->transport->train = (fm_trained)train;
   PetscCall(fm_train_resume(r->run, t, &resumed));

@@ -22,10 +22,7 @@ static PetscErrorCode observe(const fm_run *run, fm_transport *t, const fm_real 
   fm_check(!y || count == t->m, run->comm.world, PETSC_ERR_USER,
            "-observed has %lld values, the flow is conditioned on %lld", (long long)count,
            (long long)t->m);
-  if (y && !(t->condition && t->y && !memcmp(t->y, y, (size_t)t->m * sizeof(*y)))) {
-    if (t->condition) fm_warn("the checkpoint was refined at other data than -observed");
-    PetscCall(fm_transport_observe(t, theta, y));
-  }
+  if (y) PetscCall(fm_run_observe(t, theta, y));
   PetscCall(PetscFree(y));
   PetscFunctionReturn(0);
 }
@@ -69,8 +66,7 @@ static PetscErrorCode write_samples(const fm_run *run, const fm_transport *t, in
 }
 
 /* Mean and std of whitened unknown i over all ranks: whitened numbers are of the order of one,
-   so
-   that their exact sums lose nothing whatever the user's units. */
+   so that their exact sums lose nothing whatever the user's units. */
 static PetscErrorCode moments(const fm_run *run, const fm_transport *t, int64_t i,
                               int64_t total, int64_t count, const fm_real *x, double *mean,
                               double *std) {

@@ -111,6 +111,14 @@ PetscErrorCode fm_run_log_evidence(double *value) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_run_observe(fm_transport *transport, const fm_real *theta, const double *y) {
+  PetscFunctionBegin;
+  if (fm_transport_sees(transport, y)) PetscFunctionReturn(0);
+  if (transport->condition) fm_warn("the checkpoint was refined at other data than -observed");
+  PetscCall(fm_transport_observe(transport, theta, y));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_run_whiten(fm_target *target, fm_transport *transport) {
   double *mean, *std, *y_std, square = 0.;
   PetscBool known;

@@ -109,6 +109,12 @@ PetscErrorCode fm_transport_observe(fm_transport *t, const fm_real *theta, const
   PetscFunctionReturn(0);
 }
 
+PetscBool fm_transport_sees(const fm_transport *t, const double *y) {
+  const PetscBool kept = t->condition && t->y ? PETSC_TRUE : PETSC_FALSE;
+
+  return kept && !memcmp(t->y, y, (size_t)t->m * sizeof(*y)) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscErrorCode fm_transport_restore(fm_transport *t, const double *y, int64_t count,
                                     const fm_real *values) {
   PetscFunctionBegin;
