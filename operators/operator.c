@@ -58,7 +58,8 @@ PetscErrorCode fm_operator_create(MPI_Comm space, const char *name, fm_operator 
   while (i < NKNOWN && strcmp(names[i], name)) i++;
   if (i == NKNOWN) PetscCall(refuse(space, name));
   PetscCall(PetscNew(&op));
-  op->space = space;
+  op->space = op->group = space;
+  op->taped = PETSC_TRUE;
   op->nparts = 1;
   op->linearized = -1;
   PetscCall(PetscStrncpy(op->name, name, sizeof(op->name)));

@@ -30,6 +30,14 @@ struct fm_operator {
   int64_t x_size, d_size;
   PetscInt nparts;
   char name[32], description[256];
+  /* The ranks that make one part's solves together, and on which the Vecs lie: space, unless
+     create() replaces it by PETSC_COMM_SELF; then part p belongs to rank p modulo the size of
+     space. */
+  MPI_Comm group;
+  /* whether a jvp or vjp may follow the next linearize: keep a tape (but both must work after
+     any linearize) */
+  PetscBool taped;
+  char reason[256]; /* why the last solve failed, one clause for a sentence; "" where unknown */
   /* kept by operator.c */
   PetscInt linearized; /* part of the last linearize, -1: none */
   fm_purpose purpose;
