@@ -1,5 +1,6 @@
 /* Is the adjoint the transpose of the Jacobian? For users who just wrote an operator. */
 #include "fathom/gather.h"
+#include "fathom/operator_impl.h"
 #include "fathom/rng.h"
 
 /* Entries by their global number, so that the test does not depend on the ranks. */
@@ -28,10 +29,12 @@ static PetscErrorCode linearize(fm_operator *op, PetscInt part, const fm_real *m
   PetscCall(fm_vec_set(x, model));
   PetscCall(fm_operator_linearize(op, part, x, d, &ok));
   fm_check(ok, PetscObjectComm((PetscObject)x), PETSC_ERR_USER,
-           "dot test: the operator's solve failed at the test model");
+           "dot test: the operator's solve failed at the test model%s%s",
+           op->reason[0] ? ": " : "", op->reason);
   PetscFunctionReturn(0);
 }
 
+/* Where the ranks form groups, each makes the same test. */
 PetscErrorCode fm_operator_dot_test(fm_operator *op, PetscInt part, const fm_real *model,
                                     uint64_t seed, double *error) {
   Vec x, d, dx, gx, dd, jdx;

@@ -1,4 +1,5 @@
 #include "fathom/gather.h"
+#include "fathom/operator_impl.h"
 #include <math.h>
 
 struct fm_gather {
@@ -71,19 +72,62 @@ static PetscErrorCode forward_part(fm_operator *op, PetscInt part, const fm_real
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_operator_forward(fm_operator *op, const fm_real *x, double *d,
-                                   PetscBool *ok) {
-  int64_t x_size, d_size, first, count;
-  PetscInt nparts;
+/* The parts that this rank's group makes, until one fails: *failed, or nparts. */
+static PetscErrorCode forward_mine(fm_operator *op, const fm_real *x, double *d,
+                                   PetscInt *failed) {
+  int64_t first, count;
+  PetscInt nparts, groups, part;
+  PetscBool ok = PETSC_TRUE;
 
   PetscFunctionBegin;
-  PetscCall(fm_operator_sizes(op, &x_size, &d_size));
   PetscCall(fm_operator_parts(op, &nparts));
-  for (int64_t i = 0; i < d_size; i++) d[i] = NAN;
-  *ok = PETSC_TRUE;
-  for (PetscInt part = 0; part < nparts && *ok; part++) {
+  PetscCall(fm_operator_groups(op, &groups, &part));
+  for (*failed = nparts; part < nparts && ok; part += groups) {
     PetscCall(fm_operator_part_range(op, part, &first, &count));
-    PetscCall(forward_part(op, part, x, count, d + first, ok));
+    PetscCall(forward_part(op, part, x, count, d + first, &ok));
+    if (!ok) *failed = part;
   }
+  PetscFunctionReturn(0);
+}
+
+/* The groups' parts on every rank, and the reason of the first that failed. */
+static PetscErrorCode share_parts(fm_operator *op, PetscInt failed, double *d) {
+  PetscInt groups, mine, nparts;
+  int64_t first, count;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_groups(op, &groups, &mine));
+  if (groups == 1) PetscFunctionReturn(0);
+  PetscCall(fm_operator_parts(op, &nparts));
+  for (PetscInt part = 0; part < failed; part++) {
+    PetscMPIInt n;
+
+    PetscCall(fm_operator_part_range(op, part, &first, &count));
+    PetscCall(PetscMPIIntCast((PetscInt)count, &n));
+    PetscCallMPI(MPI_Bcast(d + first, n, MPI_DOUBLE, (PetscMPIInt)(part % groups), op->space));
+  }
+  if (failed < nparts)
+    PetscCallMPI(MPI_Bcast(op->reason, (PetscMPIInt)sizeof(op->reason), MPI_CHAR,
+                           (PetscMPIInt)(failed % groups), op->space));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_operator_forward(fm_operator *op, const fm_real *x, double *d,
+                                   PetscBool *ok) {
+  const PetscBool taped = op->taped;
+  int64_t first, count;
+  PetscInt nparts, failed;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_parts(op, &nparts));
+  fm_operator_set_taped(op, PETSC_FALSE);
+  PetscCall(forward_mine(op, x, d, &failed));
+  fm_operator_set_taped(op, taped);
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPIU_INT, MPI_MIN, op->space));
+  PetscCall(share_parts(op, failed, d));
+  *ok = failed == nparts ? PETSC_TRUE : PETSC_FALSE;
+  if (*ok) PetscFunctionReturn(0);
+  PetscCall(fm_operator_part_range(op, failed, &first, &count));
+  for (int64_t i = first; i < op->d_size; i++) d[i] = NAN;
   PetscFunctionReturn(0);
 }

@@ -129,14 +129,25 @@ PetscErrorCode fm_operator_create_vecs(fm_operator *op, PetscInt part, Vec *x, V
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_operator_groups(fm_operator *op, PetscInt *count, PetscInt *mine) {
+  PetscMPIInt size = 1, rank = 0;
+
+  PetscFunctionBegin;
+  if (op->group != op->space) PetscCallMPI(MPI_Comm_size(op->space, &size));
+  if (op->group != op->space) PetscCallMPI(MPI_Comm_rank(op->space, &rank));
+  *count = size;
+  *mine = rank;
+  PetscFunctionReturn(0);
+}
+
 /* ---- solves ---- */
 
-/* A solve is made by all ranks of space together: the first of them counts it. */
+/* A solve is made by all ranks of the group together: the first of them counts it. */
 static PetscErrorCode count_solve(fm_operator *op, fm_solve kind) {
   PetscMPIInt rank;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(op->space, &rank));
+  PetscCallMPI(MPI_Comm_rank(op->group, &rank));
   if (!rank) op->ledger.count[op->purpose][kind]++;
   PetscFunctionReturn(0);
 }
@@ -160,6 +171,7 @@ PetscErrorCode fm_operator_linearize(fm_operator *op, PetscInt part, Vec x, Vec 
   PetscFunctionBegin;
   PetscCall(check_part(op, part));
   op->linearized = -1;
+  op->reason[0] = 0;
   *ok = PETSC_TRUE;
   PetscCall(count_solve(op, FM_SOLVE_F));
   PetscCall(op->ops->linearize(op, part, x, d, ok));
@@ -183,6 +195,19 @@ PetscErrorCode fm_operator_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx) {
   PetscFunctionReturn(0);
 }
 
+void fm_operator_set_taped(fm_operator *op, PetscBool taped) { op->taped = taped; }
+
+const char *fm_operator_reason(fm_operator *op) { return op->reason; }
+
+PetscErrorCode fm_operator_encode(fm_operator *op, const double *sign) {
+  PetscFunctionBegin;
+  op->linearized = -1;
+  fm_check(op->ops->encode, op->space, PETSC_ERR_USER,
+           "the operator %s has no sources to encode: leave out -shots_encode", op->name);
+  PetscCall(op->ops->encode(op, sign));
+  PetscFunctionReturn(0);
+}
+
 /* ---- ledger ---- */
 
 PetscErrorCode fm_operator_set_purpose(fm_operator *op, fm_purpose purpose, fm_purpose *old) {
@@ -195,6 +220,8 @@ PetscErrorCode fm_operator_set_purpose(fm_operator *op, fm_purpose purpose, fm_p
 PetscErrorCode fm_operator_ledger(fm_operator *op, fm_ledger *ledger) {
   PetscFunctionBegin;
   *ledger = op->ledger;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, ledger->count, FM_PURPOSES * FM_SOLVE_KINDS,
+                             MPI_INT64_T, MPI_SUM, op->space));
   PetscFunctionReturn(0);
 }
 

@@ -116,7 +116,7 @@ static void gradient_is_added(energy_fixture *f) {
   case_draw(2, f->c->n, x);
   case_evaluate(f, 1, x, &value, once);
   for (int64_t i = 0; i < f->c->n; i++) twice[i] = (fm_real)1.5;
-  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, &sample}, 1, x, &value, twice, &ok));
+  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, &sample, NULL}, 1, x, &value, twice, &ok));
   for (int64_t i = 0; i < f->c->n; i++)
     fm_near(twice[i], once[i] + (fm_real)1.5, 4 * FM_EPSILON);
 }
@@ -146,7 +146,7 @@ static void bad_samples_are_marked(energy_fixture *f) {
   case_evaluate(f, NB, x, clean, NULL);
   x[1 * n] = (fm_real)NAN;
   x[2 * n + n - 1] = (fm_real)INFINITY;
-  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, sample}, NB, x, value, x_bar, ok));
+  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, sample, NULL}, NB, x, value, x_bar, ok));
   assert_true(ok[0]);
   fm_near(value[0], clean[0], 16 * FM_EPSILON);
   for (int s = 1; s < NB; s++) assert_false(ok[s]);
@@ -160,7 +160,7 @@ static void bad_samples_without_gradient(energy_fixture *f) {
   PetscBool ok = PETSC_TRUE;
 
   x[0] = (fm_real)NAN;
-  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, &sample}, 1, x, &value, NULL, &ok));
+  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, &sample, NULL}, 1, x, &value, NULL, &ok));
   assert_false(ok);
 }
 

@@ -148,7 +148,7 @@ static inline void case_evaluate(energy_fixture *f, int64_t nb, const fm_real *x
 
   for (int64_t s = 0; s < nb; s++) ok[s] = PETSC_TRUE;
   if (x_bar) memset(x_bar, 0, (size_t)(nb * f->c->n) * sizeof(*x_bar));
-  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, sample}, nb, x, value, x_bar, ok));
+  fm_ok(fm_energy_evaluate(f->energy, (fm_key){0, sample, NULL}, nb, x, value, x_bar, ok));
   for (int64_t s = 0; s < nb; s++) assert_true(ok[s]);
 }
 

@@ -35,7 +35,7 @@ static double value_of(fm_energy *e, const fm_real *x, fm_real *x_bar) {
   fm_real value;
 
   if (x_bar) memset(x_bar, 0, (size_t)fm_energy_size(e) * sizeof(*x_bar));
-  fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample}, 1, x, &value, x_bar, &ok));
+  fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample, NULL}, 1, x, &value, x_bar, &ok));
   assert_true(ok);
   return (double)value;
 }

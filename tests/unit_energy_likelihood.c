@@ -56,7 +56,7 @@ static PetscBool one(fm_energy *e, const fm_real *x, fm_real *value, fm_real *x_
   PetscBool ok = PETSC_TRUE;
 
   if (x_bar) memset(x_bar, 0, (size_t)fm_energy_size(e) * sizeof(*x_bar));
-  fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample}, 1, x, value, x_bar, &ok));
+  fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample, NULL}, 1, x, value, x_bar, &ok));
   return ok;
 }
 
@@ -231,6 +231,7 @@ static void make_toy(fixture *f, toy *t, fm_operator *op) {
   *op = (fm_operator){.ops = &toy_ops,
                       .data = t,
                       .space = PETSC_COMM_SELF,
+                      .group = PETSC_COMM_SELF,
                       .x_size = 3,
                       .d_size = 6,
                       .nparts = PARTS,

@@ -60,7 +60,7 @@ static double energy(fm_energy *e, const double *phi) {
   fm_real x[64], value;
 
   for (int i = 0; i < 64; i++) x[i] = (fm_real)phi[i];
-  fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample}, 1, x, &value, NULL, &ok));
+  fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample, NULL}, 1, x, &value, NULL, &ok));
   assert_true(ok);
   return (double)value;
 }

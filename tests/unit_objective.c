@@ -360,7 +360,7 @@ static void kl_is_the_same_in_x_and_in_z(void **state) {
   fm_ok(PetscMalloc3(2 * count, &x, count, &logq, count, &value));
   for (int64_t i = 0; i < 2 * count; i++) x[i] = (fm_real)d.x[i];
   fm_ok(fm_transport_score(f.transport, f.theta, count, x, logq, NULL));
-  fm_ok(fm_target_evaluate(f.target, (fm_key){0, sample}, count, x, value, NULL, NULL, ok));
+  fm_ok(fm_target_evaluate(f.target, (fm_key){0, sample, NULL}, count, x, value, NULL, NULL, ok));
   for (int64_t s = 0; s < count; s++) {
     assert_true(ok[s]);
     fm_near(-(double)value[s] - (double)logq[s], d.log_weight[s], near);
@@ -467,7 +467,7 @@ static void the_exact_posterior(void **state) {
 
     fm_rng_normal((fm_rng){8, FM_STREAM_CHECK}, 0, sample, 2, z);
     const double logp = push(&map, f.target->y, z, at);
-    fm_ok(fm_target_evaluate(f.target, (fm_key){0, &sample}, 1, at, &value, NULL, x_bar, &ok));
+    fm_ok(fm_target_evaluate(f.target, (fm_key){0, &sample, NULL}, 1, at, &value, NULL, x_bar, &ok));
     fm_near(-(double)value - logp, log(map.evidence), loose);
     for (int i = 0; i < 2; i++) {
       x[2 * s + i] = (double)at[i];

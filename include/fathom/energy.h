@@ -14,7 +14,10 @@ typedef struct fm_energy fm_energy;
 typedef struct fm_key {
   uint64_t step;
   const uint64_t *sample; /* [nb] */
-} fm_key; /* who is asking: names all randomness of an energy (shots drawn, ...) */
+  /* of the run where a step of training asks: an energy may then be an unbiased estimate (shots
+     drawn at random); NULL: exact */
+  const uint64_t *seed;
+} fm_key; /* who is asking: names all randomness of an energy */
 
 /* Named inputs of a constructor; an energy takes what it needs and refuses what is missing with
    a sentence. All borrowed. */

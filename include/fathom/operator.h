@@ -38,30 +38,52 @@ PetscErrorCode fm_operator_parts(fm_operator *op, PetscInt *n);
 PetscErrorCode fm_operator_part_range(fm_operator *op, PetscInt part, int64_t *first,
                                       int64_t *count);
 
+/* fm_operator_groups - the ranks of space form *count groups, which may make different parts at
+   the same time; this rank is in group *mine. A solve is collective on its group: where count
+   is 1 that is space, otherwise one rank. Callers share the parts out. */
+PetscErrorCode fm_operator_groups(fm_operator *op, PetscInt *count, PetscInt *mine);
+
 /* fm_operator_create_vecs - a model vector and a data vector of one part, with the operator's
    layout; x or d may be NULL. Entry i of a Vec is entry i of its copy on every rank (gather.h),
    and x has one layout for all parts. The caller destroys. */
 PetscErrorCode fm_operator_create_vecs(fm_operator *op, PetscInt part, Vec *x, Vec *d);
 
 /* fm_operator_linearize - d = F(x) of one part, and keep what jvp and vjp need (the tape).
-   Collective on space. Cost: one forward solve. A solve that fails returns with *ok false: the
-   sample is dropped, not the run. */
+   Collective on the group. Cost: one forward solve. A solve that fails returns with *ok false:
+   the sample is dropped, not the run; fm_operator_reason may say why. */
 PetscErrorCode fm_operator_linearize(fm_operator *op, PetscInt part, Vec x, Vec d,
                                      PetscBool *ok);
 /* fm_operator_jvp - dd = F'(x) dx at the x of the last linearize. Fails with PETSC_ERR_ORDER
    when nothing was linearized.
-   Collective on space. Cost: one linearised solve. */
+   Collective on the group. Cost: one linearised solve. */
 PetscErrorCode fm_operator_jvp(fm_operator *op, PetscInt part, Vec dx, Vec dd);
 /* fm_operator_vjp - gx = F'(x)^T dd at the x of the last linearize; gx is overwritten.
-   Collective on space.
+   Collective on the group.
    Fails with PETSC_ERR_ORDER when nothing was linearized. Cost: one adjoint solve. */
+
+/* fm_operator_set_taped - whether a jvp or vjp may follow the next linearize (the default);
+   without, a linearize need not keep a tape. They stay right either way. */
+void fm_operator_set_taped(fm_operator *op, PetscBool taped);
+/* fm_operator_reason - why the last solve that failed did so, one clause; "" where unknown.
+   Borrowed; of this rank's group. */
+const char *fm_operator_reason(fm_operator *op);
+
+/* fm_operator_encode - from now on a solve of any part is one of the supershot
+   d = sum_p sign_p F_p(x), with the layout of that part's data, and counts as one solve;
+   sign NULL: single parts again. The supershots' misfits with random signs of mean 0 have the
+   mean of the sum of all parts' misfits where the parts share noise and mask.
+   sign   in   [nparts], +-1; copied
+   Fails (user error) where the operator cannot, or where its parts differ in receivers or times.
+   Source: Krebs et al., "Fast full-wavefield seismic inversion using encoded sources",
+   Geophysics 74 (2009). */
+PetscErrorCode fm_operator_encode(fm_operator *op, const double *sign);
 PetscErrorCode fm_operator_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx);
 
 /* fm_operator_set_purpose - what the following solves are counted as. Returns the old purpose
    in *old (may be NULL). */
 PetscErrorCode fm_operator_set_purpose(fm_operator *op, fm_purpose purpose, fm_purpose *old);
-/* fm_operator_ledger - solves that this rank made since creation. A solve shared by the ranks
-   of `space` counts once, on the first. */
+/* fm_operator_ledger - solves that the ranks of space made since creation; one shared by
+   several ranks counts once. Collective on space. */
 PetscErrorCode fm_operator_ledger(fm_operator *op, fm_ledger *ledger);
 
 /* fm_operator_describe - one line for people and the checkpoint, e.g. "dense 2x2". Borrowed. */

@@ -20,7 +20,10 @@ typedef struct fm_operator_ops {
   PetscErrorCode (*create_vecs)(fm_operator *op, PetscInt part, Vec *x, Vec *d);
   PetscErrorCode (*part_range)(fm_operator *op, PetscInt part, int64_t *first,
                                int64_t *count); /* NULL: one part, all of d */
-  PetscErrorCode (*destroy)(fm_operator *op);   /* frees op->data */
+  /* see fm_operator_encode; NULL: it cannot. Refuses with a sentence where the parts' data do
+     not have one layout. */
+  PetscErrorCode (*encode)(fm_operator *op, const double *sign);
+  PetscErrorCode (*destroy)(fm_operator *op); /* frees op->data */
 } fm_operator_ops;
 
 struct fm_operator {
@@ -31,8 +34,8 @@ struct fm_operator {
   PetscInt nparts;
   char name[32], description[256];
   /* The ranks that make one part's solves together, and on which the Vecs lie: space, unless
-     create() replaces it by PETSC_COMM_SELF; then part p belongs to rank p modulo the size of
-     space. */
+     create() replaces it by PETSC_COMM_SELF; then each rank of space makes any part alone, and
+     callers share the parts out. */
   MPI_Comm group;
   /* whether a jvp or vjp may follow the next linearize: keep a tape (but both must work after
      any linearize) */

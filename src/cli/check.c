@@ -77,7 +77,7 @@ static PetscErrorCode value_at(checking *c, const fm_real *x, double *value, fm_
   PetscBool ok;
 
   PetscFunctionBegin;
-  PetscCall(fm_target_evaluate(c->target, (fm_key){0, &sample}, 1, x, &v, NULL, x_bar, &ok));
+  PetscCall(fm_target_evaluate(c->target, (fm_key){0, &sample, NULL}, 1, x, &v, NULL, x_bar, &ok));
   fm_check(ok, c->run->comm.world, PETSC_ERR_USER,
            "the energies are not finite at a test model");
   *value = (double)v;

@@ -90,7 +90,7 @@ static PetscErrorCode run_one(forwarding *f, int64_t i, double *d) {
            (long long)sample);
   for (int64_t k = 0; k < f->m; k++) f->data[i * f->m + k] = (fm_real)d[k];
   if (!f->likelihood) PetscFunctionReturn(0);
-  PetscCall(fm_energy_evaluate(f->likelihood, (fm_key){0, &sample}, 1, f->x + i * f->n,
+  PetscCall(fm_energy_evaluate(f->likelihood, (fm_key){0, &sample, NULL}, 1, f->x + i * f->n,
                                f->misfit + i, f->gradient + i * f->n, &ok));
   fm_check(
       ok, PETSC_COMM_SELF, PETSC_ERR_USER,

@@ -33,7 +33,7 @@ static PetscErrorCode block_run(block *b, fm_target *target, fm_transport *t,
     fm_rng_normal(rng, 0, b->sample[s], (size_t)t->n, b->z + s * t->n);
   }
   PetscCall(fm_transport_generate(t, theta, nb, b->z, b->x, b->logdet));
-  PetscCall(fm_target_evaluate(target, (fm_key){0, b->sample}, nb, b->x, b->value, NULL, NULL,
+  PetscCall(fm_target_evaluate(target, (fm_key){0, b->sample, NULL}, nb, b->x, b->value, NULL, NULL,
                                b->ok));
   for (int64_t s = 0; s < nb; s++) {
     j[s] = b->ok[s] ? (double)b->value[s] - (double)b->logdet[s] : (double)NAN;

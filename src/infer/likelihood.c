@@ -3,16 +3,19 @@
        E(x) = sum_i mask_i [ (F(x)_i - y_i)^2 / (2 sigma_i^2) + 1/2 log(2 pi sigma_i^2) ]
        grad E = F'(x)^T r,   r_i = mask_i (F(x)_i - y_i) / sigma_i^2
 
-   part after part - forward, misfit, adjoint - so that one tape lives at a time. Terms are
-   summed exactly (fm_exact) and the operator's numbers do not depend on the ranks: neither do
-   value and gradient. A term beyond 2^50 nats (less for more than 4,096 data) is outside the
-   exact sum: the sample counts as failed.
+   part after part - forward, misfit, adjoint - so that one tape lives at a time; groups of
+   ranks that the operator forms take parts in turn. Terms are summed exactly (fm_exact),
+   gradients in the order of the parts, and the operator's numbers do not depend on the ranks:
+   neither do value and gradient. A term beyond 2^50 nats (less for more than 4,096 data) is
+   outside the exact sum: the sample counts as failed. A step of training may estimate the sum
+   over the parts (shots.h).
    Source: eq. (2) of Siahkoohi et al. (AABI 2021). */
 #include "fathom/likelihood.h"
 #include "fathom/energy_impl.h"
 #include "fathom/gather.h"
 #include "fathom/share.h"
 #include "fathom/store.h"
+#include "infer/shots.h"
 #include <math.h>
 
 const fm_option fm_energy_likelihood_options[] = {
@@ -20,6 +23,11 @@ const fm_option fm_energy_likelihood_options[] = {
      "standard deviation of the noise in units of the data: a number, a list or FILE:/dataset"},
     {"data_mask", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "1 for each datum that counts and 0 for others: a list or FILE:/dataset; default: all"},
+    {"shots_per_sample", FM_OPTION_INTEGER, "0", "refine check",
+     "shots drawn for each sample of a training step instead of all; 0: all"},
+    {"shots_encode", FM_OPTION_INTEGER, "0", "refine check",
+     "supershots of all shots with random signs, for each sample of a training step, instead "
+     "of single shots; 0: none"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
 typedef struct likelihood {
@@ -28,12 +36,17 @@ typedef struct likelihood {
   double *sigma;     /* [m] */
   PetscBool *counts; /* [m] */
   MPI_Comm space;
-  PetscInt nparts;
+  PetscInt groups, group; /* of ranks, which make solves at the same time; mine */
+  fm_shots *shots;
   double constant;   /* the normaliser */
   double limit;      /* of one term, so that no exact sum overflows */
-  Vec x, gx, *d;     /* model, gradient, data of each part */
+  Vec x, gx, d;      /* model, gradient, data of a part */
+  int64_t part;      /* whose layout d has */
+  int64_t *first;    /* [parts] where a part's data begin */
   fm_gather *gather; /* of gx */
   double *gradient;  /* [n], on every rank */
+  double *adjoint;   /* [n], of one solve */
+  double *other;     /* [n], of another group's */
 } likelihood;
 
 /* ---- options ---- */
@@ -108,69 +121,144 @@ PetscErrorCode fm_likelihood_mask(MPI_Comm comm, int64_t m, PetscBool *counts) {
   PetscFunctionReturn(0);
 }
 
-/* ---- evaluation ---- */
+/* ---- one solve ---- */
+
+static PetscErrorCode data_vec(likelihood *lk, int64_t part) {
+  PetscFunctionBegin;
+  if (lk->d && lk->part == part) PetscFunctionReturn(0);
+  PetscCall(VecDestroy(&lk->d));
+  PetscCall(fm_operator_create_vecs(lk->op, (PetscInt)part, NULL, &lk->d));
+  lk->part = part;
+  PetscFunctionReturn(0);
+}
+
+/* What datum k, of the part whose layout solve i of the plan has, is held against: y, or the
+   sum of all parts' y with its signs. */
+static double observed(const likelihood *lk, int64_t i, int64_t k) {
+  const double *sign = lk->shots->sign + i * lk->shots->nparts;
+  const int64_t datum = k - lk->first[lk->part];
+  double y = 0;
+
+  if (!lk->shots->encoding) return lk->y[k];
+  for (int64_t p = 0; p < lk->shots->nparts; p++) y += sign[p] * lk->y[lk->first[p] + datum];
+  return y;
+}
 
 /* Add the terms of this rank's entries of d to *sum and turn d into the cotangent r; *good
-   false
-   where a term is not finite or beyond the limit of the exact sum. */
-static PetscErrorCode misfit(const likelihood *lk, PetscInt part, fm_exact *sum,
-                             PetscBool *good) {
-  int64_t first, count;
+   false where a term is not finite or beyond the limit of the exact sum. */
+static PetscErrorCode misfit(const likelihood *lk, int64_t i, fm_exact *sum, PetscBool *good) {
+  const int64_t first = lk->first[lk->part];
   PetscInt low, high;
   double *d;
 
   PetscFunctionBegin;
   *good = PETSC_TRUE;
-  PetscCall(fm_operator_part_range(lk->op, part, &first, &count));
-  PetscCall(VecGetOwnershipRange(lk->d[part], &low, &high));
-  PetscCall(VecGetArray(lk->d[part], &d));
-  for (PetscInt i = low; i < high; i++) {
-    const int64_t k = first + i;
-    const double r = lk->counts[k] ? (d[i - low] - lk->y[k]) / lk->sigma[k] : 0;
+  PetscCall(VecGetOwnershipRange(lk->d, &low, &high));
+  PetscCall(VecGetArray(lk->d, &d));
+  for (int64_t k = first + low; k < first + high; k++) {
+    double *const dk = &d[k - first - low];
+
+    const double r = lk->counts[k] ? (*dk - observed(lk, i, k)) / lk->sigma[k] : 0;
     const double term = r * r / 2;
 
     if (term < lk->limit)
       fm_exact_add(sum, term);
     else
       *good = PETSC_FALSE;
-    d[i - low] = r / lk->sigma[k];
+    *dk = r / lk->sigma[k];
   }
-  PetscCall(VecRestoreArray(lk->d[part], &d));
+  PetscCall(VecRestoreArray(lk->d, &d));
   PetscFunctionReturn(0);
 }
 
-/* gradient += F'(x)^T r of one part. */
-static PetscErrorCode add_adjoint(likelihood *lk, PetscInt part, int64_t n) {
+/* adjoint = F'(x)^T r of the last solve. */
+static PetscErrorCode adjoint(likelihood *lk, int64_t n) {
   const double *g;
 
   PetscFunctionBegin;
-  PetscCall(fm_operator_vjp(lk->op, part, lk->d[part], lk->gx));
+  PetscCall(fm_operator_vjp(lk->op, (PetscInt)lk->part, lk->d, lk->gx));
   PetscCall(fm_gather_read(lk->gather, lk->gx, &g));
-  for (int64_t i = 0; i < n; i++) lk->gradient[i] += g[i];
+  PetscCall(PetscArraycpy(lk->adjoint, g, (size_t)n));
   PetscFunctionReturn(0);
 }
 
-/* Forward, misfit and, where wanted, adjoint of one part. */
-static PetscErrorCode add_part(likelihood *lk, PetscInt part, int64_t n, PetscBool adjoint,
-                               fm_exact *sum, PetscBool *ok) {
+/* Forward, misfit and, where wanted, adjoint of solve i of the plan, by the ranks of this
+   group; ok is agreed among them. */
+static PetscErrorCode solve(likelihood *lk, int64_t i, int64_t n, PetscBool wanted,
+                            fm_exact *sum, PetscBool *ok) {
   PetscBool good;
   int bad;
 
   PetscFunctionBegin;
-  PetscCall(fm_operator_linearize(lk->op, part, lk->x, lk->d[part], ok));
+  PetscCall(data_vec(lk, lk->shots->part[i]));
+  if (lk->shots->encoding)
+    PetscCall(fm_operator_encode(lk->op, lk->shots->sign + i * lk->shots->nparts));
+  PetscCall(fm_operator_linearize(lk->op, (PetscInt)lk->part, lk->x, lk->d, ok));
   if (!*ok) PetscFunctionReturn(0);
-  PetscCall(misfit(lk, part, sum, &good));
-  PetscCall(fm_comm_agree(lk->space, !good, &bad));
+  PetscCall(misfit(lk, i, sum, &good));
+  PetscCall(fm_comm_agree(PetscObjectComm((PetscObject)lk->d), !good, &bad));
   *ok = bad ? PETSC_FALSE : PETSC_TRUE;
-  if (*ok && adjoint) PetscCall(add_adjoint(lk, part, n));
+  if (*ok && wanted) PetscCall(adjoint(lk, n));
   PetscFunctionReturn(0);
 }
 
-static PetscBool add_gradient(int64_t n, const double *gradient, fm_real *x_bar) {
+/* ---- one sample ---- */
+
+/* gradient += adjoint of the solves first, first+1, ..., one a group, in this order. */
+static PetscErrorCode add_adjoints(likelihood *lk, int64_t first, int64_t n) {
+  PetscMPIInt count;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMPIIntCast((PetscInt)n, &count));
+  if (lk->groups == 1) {
+    for (int64_t k = 0; k < n; k++) lk->gradient[k] += lk->adjoint[k];
+    PetscFunctionReturn(0);
+  }
+  for (PetscMPIInt g = 0; g < lk->groups && first + g < lk->shots->count; g++) {
+    double *other = g == lk->group ? lk->adjoint : lk->other;
+
+    PetscCallMPI(MPI_Bcast(other, count, MPI_DOUBLE, g, lk->space));
+    for (int64_t k = 0; k < n; k++) lk->gradient[k] += other[k];
+  }
+  PetscFunctionReturn(0);
+}
+
+/* One solve a group; *ok is agreed in space. */
+static PetscErrorCode add_round(likelihood *lk, int64_t first, int64_t n, PetscBool wanted,
+                                fm_exact *sum, PetscBool *ok) {
+  int bad;
+
+  PetscFunctionBegin;
+  if (first + lk->group < lk->shots->count)
+    PetscCall(solve(lk, first + lk->group, n, wanted, sum, ok));
+  if (lk->groups > 1) {
+    PetscCall(fm_comm_agree(lk->space, !*ok, &bad));
+    *ok = bad ? PETSC_FALSE : PETSC_TRUE;
+  }
+  if (*ok && wanted) PetscCall(add_adjoints(lk, first, n));
+  PetscFunctionReturn(0);
+}
+
+static PetscBool add_gradient(const likelihood *lk, int64_t n, fm_real *x_bar) {
+  const double scale = lk->shots->scale;
+
   for (int64_t i = 0; i < n; i++)
-    if (!isfinite((fm_real)gradient[i])) return PETSC_FALSE;
-  for (int64_t i = 0; i < n; i++) x_bar[i] += (fm_real)gradient[i];
+    if (!isfinite((fm_real)(scale * lk->gradient[i]))) return PETSC_FALSE;
+  for (int64_t i = 0; i < n; i++) x_bar[i] += (fm_real)(scale * lk->gradient[i]);
   return PETSC_TRUE;
+}
+
+/* All solves of the plan. */
+static PetscErrorCode run_plan(likelihood *lk, int64_t n, PetscBool wanted, fm_exact *sum,
+                               PetscBool *ok) {
+  PetscFunctionBegin;
+  PetscCall(PetscArrayzero(lk->gradient, (size_t)n));
+  fm_operator_set_taped(lk->op, wanted);
+  for (int64_t i = 0; i < lk->shots->count && *ok; i += lk->groups)
+    PetscCall(add_round(lk, i, n, wanted, sum, ok));
+  fm_operator_set_taped(lk->op, PETSC_TRUE);
+  if (lk->shots->encoding) PetscCall(fm_operator_encode(lk->op, NULL));
+  PetscFunctionReturn(0);
 }
 
 /* One sample. A model that is not finite, or that an earlier energy refused, costs no solve. */
@@ -184,23 +272,25 @@ static PetscErrorCode evaluate_one(likelihood *lk, int64_t n, const fm_real *x, 
     if (!isfinite(x[i])) *ok = PETSC_FALSE;
   if (!*ok) PetscFunctionReturn(0);
   PetscCall(fm_vec_set(lk->x, x));
-  PetscCall(PetscArrayzero(lk->gradient, (size_t)n));
-  for (PetscInt part = 0; part < lk->nparts && *ok; part++)
-    PetscCall(add_part(lk, part, n, x_bar ? PETSC_TRUE : PETSC_FALSE, &sum, ok));
+  PetscCall(run_plan(lk, n, x_bar ? PETSC_TRUE : PETSC_FALSE, &sum, ok));
   if (!*ok) PetscFunctionReturn(0);
   PetscCall(fm_exact_reduce(&sum, 1, lk->space));
-  *value = (fm_real)(lk->constant + fm_exact_value(sum));
-  if (x_bar) *ok = add_gradient(n, lk->gradient, x_bar);
+  *value = (fm_real)(lk->constant + lk->shots->scale * fm_exact_value(sum));
+  if (x_bar) *ok = add_gradient(lk, n, x_bar);
   PetscFunctionReturn(0);
 }
 
 static PetscErrorCode likelihood_evaluate(fm_energy *e, fm_key key, int64_t nb,
                                           const fm_real *x, fm_real *value, fm_real *x_bar,
                                           PetscBool *ok) {
+  likelihood *lk = (likelihood *)e->data;
+
   PetscFunctionBegin;
-  for (int64_t s = 0; s < nb; s++)
-    PetscCall(evaluate_one((likelihood *)e->data, e->n, x + s * e->n, &value[s],
-                           x_bar ? x_bar + s * e->n : NULL, &ok[s]));
+  for (int64_t s = 0; s < nb; s++) {
+    PetscCall(fm_shots_plan(lk->shots, key.seed, key.step, key.sample[s]));
+    PetscCall(evaluate_one(lk, e->n, x + s * e->n, &value[s], x_bar ? x_bar + s * e->n : NULL,
+                           &ok[s]));
+  }
   PetscFunctionReturn(0);
 }
 
@@ -210,15 +300,15 @@ static PetscErrorCode likelihood_destroy(fm_energy *e) {
   likelihood *lk = (likelihood *)e->data;
 
   PetscFunctionBegin;
-  for (PetscInt part = 0; lk->d && part < lk->nparts; part++)
-    PetscCall(VecDestroy(&lk->d[part]));
+  PetscCall(fm_shots_destroy(&lk->shots));
   PetscCall(fm_gather_destroy(&lk->gather));
   PetscCall(VecDestroy(&lk->x));
   PetscCall(VecDestroy(&lk->gx));
-  PetscCall(PetscFree(lk->d));
+  PetscCall(VecDestroy(&lk->d));
+  PetscCall(PetscFree(lk->first));
   PetscCall(PetscFree(lk->sigma));
   PetscCall(PetscFree(lk->counts));
-  PetscCall(PetscFree(lk->gradient));
+  PetscCall(PetscFree3(lk->gradient, lk->adjoint, lk->other));
   PetscCall(PetscFree(lk));
   PetscFunctionReturn(0);
 }
@@ -249,13 +339,47 @@ static PetscErrorCode check_inputs(const fm_energy_inputs *in) {
 
 static PetscErrorCode create_vectors(likelihood *lk, int64_t n) {
   PetscFunctionBegin;
-  PetscCall(fm_operator_parts(lk->op, &lk->nparts));
-  PetscCall(fm_calloc(lk->nparts, &lk->d));
-  for (PetscInt part = 0; part < lk->nparts; part++)
-    PetscCall(fm_operator_create_vecs(lk->op, part, part ? NULL : &lk->x, &lk->d[part]));
+  PetscCall(fm_operator_groups(lk->op, &lk->groups, &lk->group));
+  PetscCall(fm_operator_create_vecs(lk->op, 0, &lk->x, &lk->d));
   PetscCall(VecDuplicate(lk->x, &lk->gx));
   PetscCall(fm_gather_create(lk->gx, &lk->gather));
-  PetscCall(fm_calloc(n, &lk->gradient));
+  PetscCall(PetscMalloc3(n, &lk->gradient, n, &lk->adjoint, n, &lk->other));
+  PetscFunctionReturn(0);
+}
+
+/* Supershots add up data: they need one noise and one mask for all parts. */
+static PetscErrorCode check_encoding(likelihood *lk, MPI_Comm comm, int64_t part) {
+  int64_t first, count, one;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_part_range(lk->op, 0, &first, &one));
+  PetscCall(fm_operator_part_range(lk->op, (PetscInt)part, &first, &count));
+  fm_check(count == one, comm, PETSC_ERR_USER,
+           "-shots_encode: shot %lld has %lld data, shot 0 has %lld; encoded shots need the "
+           "same receivers and times",
+           (long long)part, (long long)count, (long long)one);
+  for (int64_t k = 0; k < one; k++)
+    fm_check(lk->sigma[first + k] == lk->sigma[k] && lk->counts[first + k] == lk->counts[k],
+             comm, PETSC_ERR_USER,
+             "-shots_encode: noise or mask of shot %lld differs from shot 0 at its datum "
+             "%lld; encoded shots need the same, or take -shots_per_sample",
+             (long long)part, (long long)k);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode create_shots(likelihood *lk, MPI_Comm comm) {
+  PetscInt nparts;
+  int64_t count;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_parts(lk->op, &nparts));
+  PetscCall(fm_shots_create(comm, nparts, &lk->shots));
+  PetscCall(fm_calloc(nparts, &lk->first));
+  for (PetscInt p = 0; p < nparts; p++)
+    PetscCall(fm_operator_part_range(lk->op, p, &lk->first[p], &count));
+  if (!lk->shots->encoded) PetscFunctionReturn(0);
+  PetscCall(fm_operator_encode(lk->op, NULL));
+  for (PetscInt p = 1; p < nparts; p++) PetscCall(check_encoding(lk, comm, p));
   PetscFunctionReturn(0);
 }
 
@@ -297,6 +421,7 @@ PetscErrorCode fm_energy_likelihood_create(const fm_energy_inputs *in, fm_energy
   PetscCall(fm_likelihood_noise_std(in->comm->world, in->m, lk->sigma));
   PetscCall(fm_likelihood_mask(in->comm->world, in->m, lk->counts));
   PetscCall(create_vectors(lk, e->n));
+  PetscCall(create_shots(lk, in->comm->world));
   PetscCall(summarise(lk, in->m, e));
   PetscFunctionReturn(0);
 }

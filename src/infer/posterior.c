@@ -75,8 +75,8 @@ static PetscErrorCode evaluate(posterior *p, int64_t step, int64_t nb, fm_share 
 
   PetscFunctionBegin;
   PetscCall(fm_operator_ledger(target->op, &before));
-  PetscCall(fm_target_evaluate(target, (fm_key){(uint64_t)step, p->sample}, nb, p->user,
-                               p->value, p->part, p->x_bar, p->ok));
+  PetscCall(fm_target_evaluate(target, (fm_key){(uint64_t)step, p->sample, &p->in.seed}, nb,
+                               p->user, p->value, p->part, p->x_bar, p->ok));
   PetscCall(fm_operator_ledger(target->op, &after));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     fm_share_add_count(share, FM_COUNT_SOLVES + k,
