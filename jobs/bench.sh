@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
 # Timings against other programs, on the same core in the same run. Sets up and builds like the other scripts.
 #
-#   bash jobs/bench.sh toy
+#   bash jobs/bench.sh toy | acoustic
 #
 # toy: seconds a training step (forward KL, batch 64, depth 8, hidden 64, float, Adam, micro-batches of 16, exact sum) of
 # experiment A1, against the same network in PyTorch (bench/toy_torch.py), where PyTorch is installed. Both are pinned to one
 # core with one thread and run in turn, three times; the median of the three is taken of each. toy_step_vs_torch compares with
 # the network written layer by layer, toy_step_vs_torch_fastest with the quickest of five variants of it.
 # On a machine that does other work the ratio flatters the shorter step: look at the load that is printed.
+#
+# acoustic: the wave equation of operators/wave2d.h in float, 200x200 nodes and 20 absorbing cells a side, 1000 steps, 4 shots,
+# 200 receivers, 8th order in space and 2nd in time, on one core (bench/acoustic.c, bench/task.c). Mpoint/s counts all 240x240
+# points; a gradient is a forward that keeps its tape and an adjoint. Then the whole operator "acoustic", its transforms and
+# vectors included; then two ranks over one, in the same rounds: shots split, and the domain split at 400x400. Beside it the
+# core's own peak of float multiply-adds and its memory bandwidth (a = b + f c), which say how far the machine is off.
+# Medians of several rounds, the least and the most below each.
 set -euo pipefail
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -69,8 +76,7 @@ bench_toy() {
     printf '\n'
   done
   step=$(median "${ours[@]}")
-  printf 'processor: %s, core %s\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)" "$core"
-  printf 'load of the machine (1, 5, 15 minutes): %s\n' "$(cut -d ' ' -f 1-3 /proc/loadavg)"
+  say_machine "$core"
   printf 'result toy_step_seconds %s s\n' "$step"
   [[ $torch == yes ]] || return 0
   printf 'PyTorch %s, one thread\n' "$(field torch_version <"$work/torch.log")"
@@ -82,11 +88,40 @@ bench_toy() {
   printf 'result toy_step_vs_torch_fastest %s 1\n' "$(ratio "$torch_value" "$step")"
 }
 
+# where and when, for who reads the numbers
+say_machine() { # CORE
+  printf 'processor: %s, %s cores, core %s\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$1"
+  printf 'load of the machine (1, 5, 15 minutes): %s\n' "$(cut -d ' ' -f 1-3 /proc/loadavg)"
+}
+
+bench_acoustic() {
+  local core mode program=$fathom_build/bench_acoustic
+  fathom_say "building bench_acoustic"
+  cmake --build "$fathom_build" -j "$(nproc)" --target bench_acoustic >"$fathom_build/bench.log" 2>&1 \
+    || { cat "$fathom_build/bench.log" >&2; return 1; }
+  core=$(last_core)
+  say_machine "$core"
+  for mode in machine core off_grid operator; do
+    taskset -c "$core" "$program" "$mode"
+  done
+  if (($(nproc) < 2)); then
+    fathom_say "one core: two ranks are not compared with one"
+    return 0
+  fi
+  for mode in shots domain; do
+    mpirun -n 2 --bind-to core "$program" "$mode"
+  done
+  say_machine "$core"
+}
+
 case ${1:-} in
   toy)
     fathom_setup
     bench_toy ;;
+  acoustic)
+    fathom_setup
+    bench_acoustic ;;
   *)
-    printf 'usage: bash jobs/bench.sh toy\n' >&2
+    printf 'usage: bash jobs/bench.sh toy | acoustic\n' >&2
     exit 2 ;;
 esac

@@ -36,6 +36,7 @@ clang-format        command:clang-format
 python3             command:/usr/bin/python3
 python3-numpy       python:numpy
 python3-h5py        python:h5py
+python3-sklearn     python:sklearn
 "
 
 fathom_say() { printf '%s\n' "fathom: $*"; }

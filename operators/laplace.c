@@ -116,7 +116,8 @@ static PetscErrorCode measure(laplace *s, PetscBool ok, Vec d) {
 
 /* a and da of the unknowns x; *ok false where a coefficient is not positive and finite. Every
    rank has all of them and comes to the same verdict. */
-static PetscErrorCode set_coefficient(laplace *s, Vec x, PetscBool *ok) {
+static PetscErrorCode set_coefficient(fm_operator *op, Vec x, PetscBool *ok) {
+  laplace *s = (laplace *)op->data;
   const double *all;
   PetscInt n;
 
@@ -126,7 +127,12 @@ static PetscErrorCode set_coefficient(laplace *s, Vec x, PetscBool *ok) {
   for (PetscInt k = 0; k < n; k++) {
     s->a[k] = s->log_unknown ? exp(all[k]) : all[k];
     s->da[k] = s->log_unknown ? s->a[k] : 1;
-    if (!(s->a[k] >= DBL_MIN && s->a[k] <= DBL_MAX)) *ok = PETSC_FALSE;
+    if (s->a[k] >= DBL_MIN && s->a[k] <= DBL_MAX) continue;
+    *ok = PETSC_FALSE;
+    PetscCall(PetscSNPrintf(op->reason, sizeof(op->reason),
+                            "the coefficient of block %" PetscInt_FMT
+                            " is %.6g: it must be positive and finite",
+                            k, s->a[k]));
   }
   PetscFunctionReturn(0);
 }
@@ -137,12 +143,13 @@ static PetscErrorCode laplace_linearize(fm_operator *op, PetscInt part, Vec x, V
   const double load = s->source / ((double)s->mesh.cells * (double)s->mesh.cells);
 
   PetscFunctionBegin;
-  PetscCall(set_coefficient(s, x, ok));
+  PetscCall(set_coefficient(op, x, ok));
   if (*ok) {
     PetscCall(fm_laplace_mesh_assemble(&s->mesh, s->a, s->stiffness));
     PetscCall(KSPSetOperators(s->ksp, s->stiffness, s->stiffness));
     PetscCall(VecAXPBY(s->rhs, load, 0, s->mesh.inside));
     PetscCall(solve(op, ok));
+    if (!*ok) PetscCall(PetscStrcpy(op->reason, "the linear solver failed"));
     PetscCall(DMGlobalToLocal(s->mesh.dm, s->solution, INSERT_VALUES, s->u));
   }
   PetscCall(measure(s, *ok, d));

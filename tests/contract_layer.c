@@ -320,8 +320,10 @@ static void test_condition(void **state) {
   const int64_t size[][2] = {{2, 2}, {8, 6}, {3, 1}};
 
   every_layer(condition_check);
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
     one_network("hint", "default", size[i][0], size[i][1], 0, condition_check);
+    one_network("spline", "default", size[i][0], size[i][1], 0, condition_check);
+  }
 }
 
 /* ---- data-dependent start ---- */

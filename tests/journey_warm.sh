@@ -46,14 +46,6 @@ figure "double from single: KL at the start against single's" \
 figure "single from double: KL at the start against double's" \
   "$(awk -v a="$(value single/from_double kl_start)" -v b="$(value double/refine_auto_xlane kl_start)" 'BEGIN {print a - b}')" -1e-4 1e-4
 
-# refused TEXT PATTERN ARGUMENT... - one sentence
-refused() {
-  local text=$1 pattern=$2 status=0
-  shift 2
-  launch "$@" </dev/null >refused.log 2>&1 || status=$?
-  check "$text: refused" test "$status" != 0 -a "$(grep -c '^fathom: error: ' refused.log)" = 1
-  check "$text: '$(grep -A 2 '^fathom: error: ' refused.log | tr '\n' ' ')'" grep -Eq "$pattern" refused.log
-}
 cp -r double/pre resumed
 refused "a resume in another precision" "error: cannot resume: precision was 'double' in the checkpoint and is 'float' now" \
   1 single pretrain -options_file_yaml "$toy/pretrain.yaml" "${flow[@]}" -pairs double/pairs/pairs.h5 -epochs 8 \

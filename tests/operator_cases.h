@@ -9,11 +9,14 @@
 #include "fathom/rng.h"
 #include "fm_test.h"
 
+#define CASE_OPTIONS 20
+
 typedef struct operator_case {
   const char *name;
   PetscBool linear;
-  const char *options[4][2]; /* ends with a NULL name */
-  const fm_real *centre;     /* x = centre + N(0, 1); NULL: 0 */
+  const char *options[CASE_OPTIONS][2]; /* ends with a NULL name */
+  const fm_real *centre;                /* x = centre + N(0, 1); NULL: 0 */
+  double rough; /* solves in fm_real: in float a step in x that is large enough; else 0 */
 } operator_case;
 
 #define DENSE_5X7                                                                              \
@@ -22,22 +25,84 @@ typedef struct operator_case {
 
 static const fm_real laplace_centre[6] = {8, 7, 9, 12, 8, 10}; /* coefficients stay positive */
 
+/* 42 rows, which 4 ranks can share, of 7 nodes; off-grid sources and receivers, two shots */
+#define ACOUSTIC                                                                               \
+  {"-acoustic_shape", "42x7"}, {"-acoustic_spacing", "10,12"}, {"-acoustic_steps", "61"},      \
+      {"-acoustic_wavelet_frequency", "20"}, {"-acoustic_wavelet_delay", "0.04"},              \
+      {"-acoustic_sources", "153,31,208,26"}, {"-acoustic_allow_dispersion", "true"},          \
+      {"-acoustic_split", "domain"}, {                                                         \
+    "-acoustic_receivers", "120,12,161.7,40,190,55.5"                                          \
+  }
+
+static const fm_real acoustic_centre[42 * 7] = {[0 ... 42 * 7 - 1] = 2000};
+
 static const operator_case operator_cases[] = {
-    {"dense", PETSC_TRUE, {{"-dense_matrix", "0.3,-0.8,0.6,-0.5"}}, NULL},
-    {"dense", PETSC_TRUE, {{"-dense_matrix", "1,2,-1,0.5,-3,2"}, {"-dense_rows", "2"}}, NULL},
-    {"dense", PETSC_TRUE, {{"-dense_matrix", DENSE_5X7}, {"-dense_rows", "5"}}, NULL},
-    {"dense", PETSC_TRUE, {{"-dense_matrix", DENSE_5X7}, {"-dense_rows", "7"}}, NULL},
+    {"dense", PETSC_TRUE, {{"-dense_matrix", "0.3,-0.8,0.6,-0.5"}}, NULL, 0},
+    {"dense",
+     PETSC_TRUE,
+     {{"-dense_matrix", "1,2,-1,0.5,-3,2"}, {"-dense_rows", "2"}},
+     NULL,
+     0},
+    {"dense", PETSC_TRUE, {{"-dense_matrix", DENSE_5X7}, {"-dense_rows", "5"}}, NULL, 0},
+    {"dense", PETSC_TRUE, {{"-dense_matrix", DENSE_5X7}, {"-dense_rows", "7"}}, NULL, 0},
     {"laplace",
      PETSC_FALSE,
      {{"-laplace_cells", "9"}, {"-laplace_blocks", "3x4"}, {"-laplace_points", "2"}},
-     NULL},
+     NULL,
+     0},
     {"laplace",
      PETSC_FALSE,
      {{"-laplace_cells", "8"},
       {"-laplace_blocks", "3x2"},
       {"-laplace_points", "3"},
       {"-laplace_unknown", "value"}},
-     laplace_centre},
+     laplace_centre,
+     0},
+    {"acoustic", /* second order in time with its transforms, every second sample, layers */
+     PETSC_FALSE,
+     {ACOUSTIC,
+      {"-acoustic_dt", "0.0015"},
+      {"-acoustic_layers", "2,3,1,4"},
+      {"-acoustic_order", "4"},
+      {"-acoustic_record_every", "2"},
+      {"-acoustic_unknown", "scaled"},
+      {"-acoustic_background", "2000"},
+      {"-acoustic_scale", "100"}},
+     NULL,
+     1},
+    {"acoustic", /* fourth order in time, a free surface, a bound on the tape */
+     PETSC_FALSE,
+     {ACOUSTIC,
+      {"-acoustic_dt", "0.002"},
+      {"-acoustic_layers", "3"},
+      {"-acoustic_free_surface", "true"},
+      {"-acoustic_time_order", "4"},
+      {"-acoustic_unknown", "bounded"},
+      {"-acoustic_velocity_min", "1500"},
+      {"-acoustic_velocity_max", "2900"},
+      {"-tape_memory", "200K"}},
+     NULL,
+     0.3},
+    {"acoustic", /* the velocity itself, edges that reflect */
+     PETSC_FALSE,
+     {ACOUSTIC,
+      {"-acoustic_dt", "0.0015"},
+      {"-acoustic_layers", "0"},
+      {"-acoustic_order", "2"},
+      {"-acoustic_time_dispersion", "false"}},
+     acoustic_centre,
+     100},
+    {"born",
+     PETSC_TRUE,
+     {ACOUSTIC,
+      {"-acoustic_dt", "0.0015"},
+      {"-acoustic_layers", "2"},
+      {"-acoustic_unknown", "bounded"},
+      {"-acoustic_background", "2100"},
+      {"-acoustic_velocity_min", "1500"},
+      {"-acoustic_velocity_max", "2900"}},
+     NULL,
+     1},
 };
 
 #define OPERATOR_CASES ((int)(sizeof(operator_cases) / sizeof(operator_cases[0])))
@@ -46,10 +111,10 @@ static inline fm_operator *case_create(const operator_case *c, MPI_Comm space) {
   fm_operator *op;
 
   fm_ok(fm_operators_declare_options());
-  for (int k = 0; k < 4 && c->options[k][0]; k++)
+  for (int k = 0; k < CASE_OPTIONS && c->options[k][0]; k++)
     fm_ok(PetscOptionsSetValue(NULL, c->options[k][0], c->options[k][1]));
   fm_ok(fm_operator_create(space, c->name, &op));
-  for (int k = 0; k < 4 && c->options[k][0]; k++)
+  for (int k = 0; k < CASE_OPTIONS && c->options[k][0]; k++)
     fm_ok(PetscOptionsClearValue(NULL, c->options[k][0]));
   return op;
 }

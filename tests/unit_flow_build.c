@@ -251,7 +251,8 @@ static void test_wrong_specs(void **state) {
   fm_flow_spec spec = spec_of("hunt", 2, 2);
   fm_flow *flow = NULL;
 
-  fm_expect_error(fm_flow_create(&spec, &flow), "'hunt'; known: hint triangular elementwise");
+  fm_expect_error(fm_flow_create(&spec, &flow),
+                  "'hunt'; known: hint spline triangular elementwise");
   spec = spec_of("hint", 0, 2);
   fm_expect_error(fm_flow_create(&spec, &flow), "size 1 or more");
   spec = spec_of("hint", 2, -1);

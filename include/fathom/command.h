@@ -43,6 +43,10 @@ PetscErrorCode fm_run_observe(fm_transport *transport, const fm_real *theta, con
    knows
    them, y by the root mean square of the observation. */
 PetscErrorCode fm_run_whiten(fm_target *target, fm_transport *transport);
+/* fm_run_all_shots - refuse -shots_per_sample and -shots_encode: what this command reports
+   needs
+   every shot. */
+PetscErrorCode fm_run_all_shots(const fm_run *run);
 /* fm_run_micro_batch - -micro_batch; says so when ranks stay idle. */
 PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *micro_batch);
 /* fm_run_load - flow, whitening, observation and weights of fm_run_checkpoint, by -weights. */

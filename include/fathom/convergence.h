@@ -9,11 +9,11 @@
 
 typedef struct fm_convergence {
   double mean, std; /* std with count - 1 */
-  double rhat;      /* the larger of the bulk's and the tails' (folded), rank-normalised, split */
-  double ess_bulk;  /* of the rank-normalised draws */
-  double ess_tail;  /* the smaller of those of the 5 and 95 % quantiles */
-  double ess_mean;  /* of the draws themselves */
-  double mcse;      /* standard error of the mean, std / sqrt(ess_mean) */
+  double rhat; /* the larger of the bulk's and the tails' (folded), rank-normalised, split */
+  double ess_bulk; /* of the rank-normalised draws */
+  double ess_tail; /* the smaller of those of the 5 and 95 % quantiles */
+  double ess_mean; /* of the draws themselves */
+  double mcse;     /* standard error of the mean, std / sqrt(ess_mean) */
 } fm_convergence;
 
 /* fm_convergence_of - all of them. A quantity that never moves, and fewer than 4 draws a chain,

@@ -13,6 +13,8 @@ typedef struct fm_diagnosis {
   double kl, kl_se;       /* needs log_evidence; else minus the evidence lower bound */
   double ess_fraction;    /* (sum w)^2 / (N sum w^2) */
   double log_evidence;    /* log mean w */
+  double k_hat;           /* Pareto shape of the tail of w: above .7 no weighted mean is to be
+                             trusted */
   double *x, *log_weight; /* rank 0: [count][n] and [count] in sample order, kept when asked
                               for; PetscFree */
 } fm_diagnosis;

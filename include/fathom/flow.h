@@ -39,9 +39,11 @@ typedef struct fm_logdet {
 
 /* What a flow is built from; it goes into the checkpoint whole. */
 typedef struct fm_flow_spec {
-  char network[32];      /* a line of networks.def: hint | triangular | elementwise */
+  char network[32];      /* a line of networks.def: hint | spline | triangular | elementwise */
   char variant[32];      /* conditioner output: default | official (method.md section 2) */
   int64_t depth, hidden; /* blocks; width of a conditioner's hidden layers */
+  int64_t bins;          /* of a spline (8) */
+  double bound;          /* a spline is the identity outside [-bound, bound] (4) */
   int64_t reflections;   /* trainable Householder reflections a block and lane (3) */
   fm_shape x, y;         /* y of size 0: unconditional */
 } fm_flow_spec;

@@ -9,6 +9,10 @@
 void fm_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* fm_warn - the same, prefixed "warning: ", to standard error. */
 void fm_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* fm_warn_anywhere - the same from any rank, at most `most` times in its life: for what only
+   one
+   rank knows. */
+void fm_warn_anywhere(int most, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* fm_progress - the line that shows how far a run is. On a terminal it rewrites itself about
    ten times a second; in a file it is

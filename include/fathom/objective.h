@@ -44,6 +44,17 @@ typedef struct fm_posterior_inputs {
 } fm_posterior_inputs;
 PetscErrorCode fm_posterior_create(const fm_posterior_inputs *inputs, fm_objective **objective);
 
+/* fm_posterior_examine - one sample of a step of a posterior objective as training sees it.
+   Collective on the space communicator; the arrays live until the objective is used again. */
+typedef struct fm_examined {
+  const fm_real *z, *x,
+      *x_bar; /* [n] latent, model and gradient of all energies, user's units */
+  double logdet, part[FM_TARGET_MAX]; /* of T in the user's units; value of each energy */
+  PetscBool ok;                       /* training would keep it */
+} fm_examined;
+PetscErrorCode fm_posterior_examine(fm_objective *objective, const fm_real *theta, int64_t step,
+                                    int64_t sample, fm_examined *examined);
+
 PetscErrorCode fm_objective_destroy(fm_objective **objective);
 
 /* fm_objective_batch - number of samples in the batch of that step (the last of an epoch may be

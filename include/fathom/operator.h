@@ -73,7 +73,8 @@ const char *fm_operator_reason(fm_operator *op);
    sign NULL: single parts again. The supershots' misfits with random signs of mean 0 have the
    mean of the sum of all parts' misfits where the parts share noise and mask.
    sign   in   [nparts], +-1; copied
-   Fails (user error) where the operator cannot, or where its parts differ in receivers or times.
+   Fails (user error) where the operator cannot, or where its parts differ in receivers or
+   times.
    Source: Krebs et al., "Fast full-wavefield seismic inversion using encoded sources",
    Geophysics 74 (2009). */
 PetscErrorCode fm_operator_encode(fm_operator *op, const double *sign);

@@ -20,7 +20,7 @@ typedef enum fm_option_kind {
 } fm_option_kind;
 
 /* The commands that evaluate operators and energies: for the tables of those. */
-#define FM_COMMANDS_PHYSICS "simulate forward refine evaluate check"
+#define FM_COMMANDS_PHYSICS "simulate forward refine evaluate check reference"
 
 typedef struct fm_option {
   const char *name; /* without the dash; "foo_": PETSc's solver options -foo_ksp_..., ... */

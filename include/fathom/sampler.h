@@ -32,7 +32,7 @@ typedef struct fm_potential {
   /* a start for chain `chain`, the how many-th attempt; q [n]. NULL: N(0, I). */
   PetscErrorCode (*start)(void *context, uint64_t seed, int64_t chain, int64_t attempt,
                           double *q);
-  double *scale; /* [n] first scales s, borrowed; NULL: ones */
+  double *scale; /* [n] first scales s; NULL: ones */
 } fm_potential;
 
 /* fm_potential_of_target - U(x) = -log p(x, y), started from draws of the prior; with a
@@ -43,6 +43,19 @@ typedef struct fm_potential {
 PetscErrorCode fm_potential_of_target(fm_target *target, fm_transport *transport,
                                       const fm_real *theta, fm_potential **potential);
 PetscErrorCode fm_potential_destroy(fm_potential **potential);
+
+/* fm_potential_tilt - sample p(x | y) t(x) instead, of which half of the mass shall lie where
+   the means of exp(x_i) come from, in equal shares: where these are heavy-tailed, draws of
+   p(x | y) itself may see nothing of what makes them:
+
+       t(x) = 1/2 + 1/(2 n) sum_i exp(x_i) / mean_i
+
+   Draws then have weights 1/t(x) <= 2, and exp(x_i)/t(x) <= 2 n mean_i.
+   mean   in   [n] roughly E exp(x_i), > 0; any gives the same posterior, copied
+   Source: a defensive mixture, T. Hesterberg, Technometrics 37 (1995). */
+PetscErrorCode fm_potential_tilt(fm_potential *potential, const double *mean);
+/* fm_tilt - log t(x), and which share [n] of it each term has. Not collective. */
+double fm_tilt(int64_t n, const double *log_mean, const fm_real *x, double *share);
 
 /* ---- one chain ---- */
 
@@ -58,17 +71,17 @@ typedef struct fm_hmc {
 
 /* Numbers of a chain besides its vectors; counts are exact in double. */
 enum {
-  FM_CHAIN_VALUE,        /* U(q) */
-  FM_CHAIN_STEP,         /* e */
-  FM_CHAIN_MU,           /* dual averaging: log of what e is drawn to */
-  FM_CHAIN_STATISTIC,    /* its running mean of (target - acceptance) */
-  FM_CHAIN_LOG_AVERAGE,  /* and of log e */
-  FM_CHAIN_ADAPTED,      /* steps since its start */
-  FM_CHAIN_WINDOW,       /* draws in the window of the scales */
-  FM_CHAIN_ACCEPTANCE,   /* sum over kept iterations of the acceptance probability */
-  FM_CHAIN_LEAPFROGS,    /* steps of kept iterations */
-  FM_CHAIN_DIVERGENCES,  /* among kept iterations */
-  FM_CHAIN_UNSETTLED,    /* divergences of the warm-up */
+  FM_CHAIN_VALUE,       /* U(q) */
+  FM_CHAIN_STEP,        /* e */
+  FM_CHAIN_MU,          /* dual averaging: log of what e is drawn to */
+  FM_CHAIN_STATISTIC,   /* its running mean of (target - acceptance) */
+  FM_CHAIN_LOG_AVERAGE, /* and of log e */
+  FM_CHAIN_ADAPTED,     /* steps since its start */
+  FM_CHAIN_WINDOW,      /* draws in the window of the scales */
+  FM_CHAIN_ACCEPTANCE,  /* sum over kept iterations of the acceptance probability */
+  FM_CHAIN_LEAPFROGS,   /* steps of kept iterations */
+  FM_CHAIN_DIVERGENCES, /* among kept iterations */
+  FM_CHAIN_UNSETTLED,   /* divergences of the warm-up */
   FM_CHAIN_SCALARS
 };
 enum {
@@ -84,7 +97,7 @@ enum {
 typedef struct fm_chain {
   int64_t n, index; /* index: names its random numbers */
   double *state;    /* owned: FM_CHAIN_VECTORS vectors [n], then FM_CHAIN_SCALARS numbers */
-  double *work;     /* owned, [6 n] */
+  double *work;     /* owned, q, r and gradient of a trajectory */
   fm_real *x;       /* owned, [n] */
 } fm_chain;
 
@@ -93,9 +106,11 @@ PetscErrorCode fm_chain_destroy(fm_chain *chain);
 double *fm_chain_vector(const fm_chain *chain, int vector);
 double *fm_chain_scalars(const fm_chain *chain);
 
-/* fm_chain_start - draw a start of finite U, and a first step size.
-   Collective on the space communicator. Fails (user error) where 100 starts are not finite. */
-PetscErrorCode fm_chain_start(fm_chain *chain, const fm_hmc *hmc, fm_potential *potential);
+/* fm_chain_start - draw a start of finite U, and a first step size; *ok false: none of 100
+   starts is finite, or no step size keeps H.
+   Collective on the space communicator. */
+PetscErrorCode fm_chain_start(fm_chain *chain, const fm_hmc *hmc, fm_potential *potential,
+                              PetscBool *ok);
 
 /* fm_chain_iterate - one trajectory and its Metropolis test; adapts while iteration <
    hmc->warmup. A trajectory that fails, is not finite or whose H rises by more than 1000 is a

@@ -58,6 +58,19 @@ void fm_warn(const char *format, ...) {
   va_end(words);
 }
 
+void fm_warn_anywhere(int most, const char *format, ...) {
+  static int said = 0;
+  va_list words;
+
+  if (said++ >= most) return;
+  fm_progress_end();
+  fputs("warning: ", stderr);
+  va_start(words, format);
+  vfprintf(stderr, format, words);
+  va_end(words);
+  fprintf(stderr, "%s\n", said == most ? " (further ones are counted only)" : "");
+}
+
 void fm_progress(double interval, PetscBool last, const char *format, ...) {
   static double before = -1e300;
   const double now = MPI_Wtime();

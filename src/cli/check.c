@@ -1,6 +1,7 @@
 /* check - adjoint and Taylor tests of the configured operator and energies, round trip and
    gradient of the configured flow: for somebody
    who just wrote an operator, an energy or a layer. */
+#include "cli/check_at.h"
 #include "fathom/command.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
@@ -77,7 +78,8 @@ static PetscErrorCode value_at(checking *c, const fm_real *x, double *value, fm_
   PetscBool ok;
 
   PetscFunctionBegin;
-  PetscCall(fm_target_evaluate(c->target, (fm_key){0, &sample, NULL}, 1, x, &v, NULL, x_bar, &ok));
+  PetscCall(
+      fm_target_evaluate(c->target, (fm_key){0, &sample, NULL}, 1, x, &v, NULL, x_bar, &ok));
   fm_check(ok, c->run->comm.world, PETSC_ERR_USER,
            "the energies are not finite at a test model");
   *value = (double)v;
@@ -220,8 +222,14 @@ static PetscErrorCode check_gradient(checking *c) {
 
 PetscErrorCode fm_command_check(fm_run *run) {
   checking c = {.run = run};
+  const char *at;
 
   PetscFunctionBegin;
+  PetscCall(fm_option_text("at", &at));
+  if (at[0]) {
+    PetscCall(fm_check_at(run));
+    PetscFunctionReturn(0);
+  }
   PetscCall(fm_target_create(&run->comm, 0, 0, NULL, &c.target));
   PetscCall(check_adjoint(&c));
   PetscCall(check_taylor(&c));

@@ -1,5 +1,5 @@
 /* evaluate - how good is q: on pairs, and at one observation. */
-#include "fathom/command.h"
+#include "evaluate.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
@@ -59,6 +59,7 @@ static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d
   PetscCall(fm_store_write(store, "/covariance", FM_FLOAT64, 2, two, cov));
   PetscCall(fm_store_write(store, "/quantiles_05_50_95", FM_FLOAT64, 2, three, quantile));
   PetscCall(fm_store_write(store, "/log_weight", FM_FLOAT64, 1, count, d->log_weight));
+  PetscCall(fm_weights_write(run, n, d, store));
   PetscCall(fm_store_commit(&store, NULL));
   PetscCall(PetscFree4(mean, std, cov, quantile));
   PetscFunctionReturn(0);
@@ -75,7 +76,21 @@ static PetscErrorCode report(fm_run *run, const fm_diagnosis *d, double log_evid
   PetscCall(fm_result(r, isnan(log_evidence) ? "minus_elbo" : "kl", d->kl, "nats"));
   PetscCall(fm_result(r, "kl_se", d->kl_se, "nats"));
   PetscCall(fm_result(r, "ess_fraction", d->ess_fraction, "1"));
+  PetscCall(fm_result(r, "k_hat", d->k_hat, "1"));
   PetscCall(fm_result(r, "log_evidence", d->log_evidence, "nats"));
+  PetscFunctionReturn(0);
+}
+
+/* The solves that the weights took, over all ranks. */
+static PetscErrorCode report_solves(fm_run *run, fm_operator *op) {
+  fm_ledger mine, all;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_ledger(op, &mine));
+  PetscCallMPI(MPI_Allreduce(mine.count, all.count, FM_PURPOSES * FM_SOLVE_KINDS, MPI_INT64_T,
+                             MPI_SUM, run->comm.sample));
+  PetscCall(fm_result(run->results, "diagnostic_F",
+                      (double)all.count[FM_DIAGNOSTIC][FM_SOLVE_F], "solves"));
   PetscFunctionReturn(0);
 }
 
@@ -87,6 +102,7 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   int64_t latents;
 
   PetscFunctionBegin;
+  PetscCall(fm_run_all_shots(run));
   PetscCall(fm_run_log_evidence(&log_evidence));
   PetscCall(fm_option_integer_in("evaluation_latents", 2, 1 << 30, &latents));
   PetscCall(fm_option_given("observed", &given));
@@ -100,6 +116,7 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
       "these units? (fathom check)",
       (long long)latents);
   PetscCall(report(run, &d, log_evidence));
+  PetscCall(report_solves(run, target->op));
   PetscCall(fm_report_moments(run, d.count, t->n, d.x));
   PetscCall(write_arrays(run, t->n, &d, log_evidence));
   PetscCall(fm_diagnosis_clear(&d));

@@ -26,7 +26,8 @@ static PetscErrorCode read_models(forwarding *f) {
            "no models: give -models FILE:/dataset or -models x1,x2,...");
   for (int d = 0; d < ndim; d++) total *= shape[d];
   f->count = total / f->n;
-  fm_check(f->count >= 1 && total == f->count * f->n && (ndim == 1 || shape[0] == f->count),
+  fm_check(f->count >= 1 && total == f->count * f->n &&
+               (ndim == 1 || f->count == 1 || shape[0] == f->count),
            f->run->comm.world, PETSC_ERR_USER,
            "-models has %lld numbers in rows of %lld; the operator %s takes %lld unknowns",
            (long long)total, (long long)(ndim > 1 ? total / shape[0] : total),
@@ -86,8 +87,9 @@ static PetscErrorCode run_one(forwarding *f, int64_t i, double *d) {
 
   PetscFunctionBegin;
   PetscCall(fm_operator_forward(f->op, f->x + i * f->n, d, &ok));
-  fm_check(ok, PETSC_COMM_SELF, PETSC_ERR_USER, "the solve for model %lld failed",
-           (long long)sample);
+  fm_check(ok, PETSC_COMM_SELF, PETSC_ERR_USER, "the solve for model %lld failed%s%s",
+           (long long)sample, fm_operator_reason(f->op)[0] ? ": " : "",
+           fm_operator_reason(f->op));
   for (int64_t k = 0; k < f->m; k++) f->data[i * f->m + k] = (fm_real)d[k];
   if (!f->likelihood) PetscFunctionReturn(0);
   PetscCall(fm_energy_evaluate(f->likelihood, (fm_key){0, &sample, NULL}, 1, f->x + i * f->n,

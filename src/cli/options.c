@@ -1,8 +1,9 @@
 #include "cli/options.h"
 #include "fathom/checkpoint.h"
 
-#define TRAINING "pretrain refine"
+#define TRAINING "pretrain refine check" /* check -at repeats steps of a run */
 #define READING "sample evaluate"
+#define RESUMING TRAINING " reference"
 #define PHYSICS FM_COMMANDS_PHYSICS
 
 const fm_option fm_cli_options[] = {
@@ -11,7 +12,7 @@ const fm_option fm_cli_options[] = {
     {"seed", FM_OPTION_INTEGER, "1", "", "seed of every random number"},
     {"ranks_per_sample", FM_OPTION_INTEGER, "1", "",
      "ranks that share one operator (space communicator)"},
-    {"report_seconds", FM_OPTION_REAL, "10", TRAINING,
+    {"report_seconds", FM_OPTION_REAL, "10", RESUMING,
      "interval of progress lines where the output is a file"},
     /* the problem */
     {"operator", FM_OPTION_TEXT, "", PHYSICS, "forward operator (help operators)"},
@@ -26,41 +27,48 @@ const fm_option fm_cli_options[] = {
     {"pairs_count", FM_OPTION_INTEGER, "5000", "simulate", "number of pairs"},
     {"models", FM_OPTION_ARRAY, "", "forward",
      "models [count][...]: FILE:/dataset, or one as a list"},
+    {"at", FM_OPTION_TEXT, "", "check",
+     "STEP,SAMPLE of a training run to examine, with that run's other options"},
+    {"run", FM_OPTION_TEXT, "", "check", "-at: the -out folder of that run"},
     {"gradient", FM_OPTION_FLAG, "", "forward",
      "also the misfit to -observed and its gradient"},
     /* the flow */
-    {"flow", FM_OPTION_TEXT, "hint", TRAINING " check", "network: hint|triangular|elementwise"},
-    {"flow_variant", FM_OPTION_TEXT, "default", TRAINING " check",
+    {"flow", FM_OPTION_TEXT, "hint", TRAINING, "network: hint|spline|triangular|elementwise"},
+    {"flow_variant", FM_OPTION_TEXT, "default", TRAINING,
      "conditioner output: default (2 sigmoid) or official (ReLU, sigmoid)"},
-    {"flow_depth", FM_OPTION_INTEGER, "8", TRAINING " check", "blocks"},
-    {"flow_hidden", FM_OPTION_INTEGER, "64", TRAINING " check",
+    {"flow_depth", FM_OPTION_INTEGER, "8", TRAINING, "blocks"},
+    {"flow_hidden", FM_OPTION_INTEGER, "64", TRAINING,
      "width of a conditioner's hidden layers"},
-    {"flow_reflections", FM_OPTION_INTEGER, "3", TRAINING " check",
+    {"flow_bins", FM_OPTION_INTEGER, "8", TRAINING, "bins of a spline (-flow spline)"},
+    {"flow_bound", FM_OPTION_REAL, "4", TRAINING,
+     "a spline is the identity outside [-bound, bound]"},
+    {"flow_reflections", FM_OPTION_INTEGER, "3", TRAINING,
      "Householder reflections a block and lane"},
-    {"flow_conditional", FM_OPTION_FLAG, "true", TRAINING " check",
+    {"flow_conditional", FM_OPTION_FLAG, "true", TRAINING,
      "whether the flow sees the data; false: a flow of x alone"},
     /* training */
     {"warm_start", FM_OPTION_TEXT, "", TRAINING " sample evaluate",
      "checkpoint whose weights to begin with (training) or to use (sample, evaluate; "
      "default OUT/checkpoint.h5)"},
-    {"weights", FM_OPTION_TEXT, "auto", TRAINING " sample evaluate",
+    {"weights", FM_OPTION_TEXT, "auto", RESUMING " sample evaluate",
      "which weights of a checkpoint: " FM_WEIGHTS_CHOICES
      " (auto: best, else average, else last)"},
-    {"resume", FM_OPTION_FLAG, "", TRAINING, "go on from OUT/checkpoint.h5 where there is one"},
-    {"train", FM_OPTION_TEXT, "xlane", "refine",
+    {"resume", FM_OPTION_FLAG, "", RESUMING,
+     "go on from OUT/checkpoint.h5 (reference: OUT/chains.h5) where there is one"},
+    {"train", FM_OPTION_TEXT, "xlane", "refine check",
      "what is trained: xlane (y lane frozen and cached) or all"},
     {"estimator", FM_OPTION_TEXT, "path", "refine check", "gradient estimator: total|path"},
-    {"latents", FM_OPTION_INTEGER, "0", "refine",
+    {"latents", FM_OPTION_INTEGER, "0", "refine check",
      "a fixed set of so many latents (with -estimator total); 0: fresh"},
     {"batch_size", FM_OPTION_INTEGER, "64", TRAINING, "samples a step"},
     {"micro_batch", FM_OPTION_INTEGER, "16", TRAINING,
      "samples a piece of work; results do not depend on the ranks"},
     {"epochs", FM_OPTION_INTEGER, "25", TRAINING,
      "passes over the pairs, the fixed latents or -steps_per_epoch"},
-    {"steps_per_epoch", FM_OPTION_INTEGER, "16", "refine",
+    {"steps_per_epoch", FM_OPTION_INTEGER, "16", "refine check",
      "steps of an epoch of fresh latents"},
-    {"stop_after", FM_OPTION_INTEGER, "0", TRAINING,
-     "leave with a checkpoint after so many steps of this job; 0: never"},
+    {"stop_after", FM_OPTION_INTEGER, "0", RESUMING,
+     "leave with a checkpoint after so many steps (reference: iterations) of this job; 0: never"},
     {"learning_rate", FM_OPTION_REAL, "1e-3", TRAINING, "Adam's rate at the first step"},
     {"learning_rate_decay", FM_OPTION_TEXT, "constant", TRAINING,
      "schedule: " FM_DECAY_CHOICES},
@@ -77,14 +85,38 @@ const fm_option fm_cli_options[] = {
      "share of samples that may fail in a step"},
     {"validation_fraction", FM_OPTION_REAL, "0.1", "pretrain",
      "share of the pairs kept to choose the best weights"},
-    {"checkpoint_every", FM_OPTION_INTEGER, "500", TRAINING,
-     "steps between checkpoints; one is always written at the end"},
+    {"checkpoint_every", FM_OPTION_INTEGER, "500", RESUMING,
+     "steps (reference: iterations) between checkpoints; one is always written at the end"},
     {"evaluate_every", FM_OPTION_INTEGER, "0", "refine",
      "steps between KL evaluations; 0: at the start and the end"},
     {"evaluation_latents", FM_OPTION_INTEGER, "8192", "refine evaluate",
      "latents of a KL evaluation"},
     {"kl_target", FM_OPTION_REAL, "0.1", "refine",
      "KL whose first and lasting crossing is reported in solves of F"},
+    /* reference */
+    {"chains", FM_OPTION_INTEGER, "4", "reference", "chains, shared over the ranks"},
+    {"warmup", FM_OPTION_INTEGER, "1000", "reference",
+     "iterations of a chain that adapt step size and scales and are not kept"},
+    {"iterations", FM_OPTION_INTEGER, "1000", "reference", "draws kept of each chain"},
+    {"thin", FM_OPTION_INTEGER, "1", "reference", "iterations for one draw that is kept"},
+    {"latent", FM_OPTION_TEXT, "", "reference",
+     "checkpoint of a trained flow in whose latent space the chains move; default: the user's "
+     "units, from draws of the prior"},
+    {"target_accept", FM_OPTION_REAL, "0.65", "reference",
+     "mean acceptance that the step size is adapted to"},
+    {"trajectory", FM_OPTION_REAL, "2.5", "reference",
+     "mean length of a trajectory in standard deviations of the draws"},
+    {"trajectory_jitter", FM_OPTION_REAL, "1", "reference",
+     "its length is uniform within this share of the mean"},
+    {"leapfrog_steps", FM_OPTION_INTEGER, "0", "reference",
+     "mean steps of a trajectory instead of -trajectory; 0: as its length asks"},
+    {"max_leapfrog_steps", FM_OPTION_INTEGER, "1000", "reference",
+     "most steps of a trajectory"},
+    {"tilt", FM_OPTION_ARRAY, "", "reference",
+     "rough means of exp(x_i), a list or FILE:/dataset (a former run's reference.h5:/exp/mean): "
+     "half of the draws then go where these means come from, and have weights"},
+    {"expectation", FM_OPTION_TEXT, "none", "reference evaluate",
+     "also the mean of a function of each unknown: none|exp"},
     /* reading */
     {"samples", FM_OPTION_INTEGER, "1000", "sample", "posterior samples to draw"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};

@@ -52,6 +52,23 @@ static PetscErrorCode spec_integer(const char *name, PetscBool keep, int64_t low
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode spec_real(const char *name, PetscBool keep, double low, double high,
+                                double *field) {
+  double value;
+  PetscBool read;
+
+  PetscFunctionBegin;
+  PetscCall(given_or(name, keep, &read));
+  PetscCall(fm_option_real_in(name, low, high, &value));
+  if (read) *field = value;
+  PetscFunctionReturn(0);
+}
+
+/* The linear networks have no y lane. */
+static PetscBool network_reads_y(const char *network) {
+  return !strcmp(network, "hint") || !strcmp(network, "spline") ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_spec *spec) {
   PetscBool conditional;
 
@@ -60,12 +77,14 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
   PetscCall(spec_text("flow_variant", keep, spec->variant, sizeof(spec->variant)));
   PetscCall(spec_integer("flow_depth", keep, 1, 4096, &spec->depth));
   PetscCall(spec_integer("flow_hidden", keep, 1, 1 << 20, &spec->hidden));
+  PetscCall(spec_integer("flow_bins", keep, 2, 64, &spec->bins));
+  PetscCall(spec_real("flow_bound", keep, 0.01, 1e4, &spec->bound));
   PetscCall(spec_integer("flow_reflections", keep, 0, 1024, &spec->reflections));
   if (keep) PetscFunctionReturn(0);
   PetscCall(fm_option_flag("flow_conditional", &conditional));
   spec->x = x;
   spec->y = y;
-  if (!conditional || strcmp(spec->network, "hint")) spec->y = (fm_shape){0, {1, 1, 1}};
+  if (!conditional || !network_reads_y(spec->network)) spec->y = (fm_shape){0, {1, 1, 1}};
   PetscFunctionReturn(0);
 }
 
@@ -151,6 +170,20 @@ static PetscErrorCode schedule(const fm_objective *objective, fm_schedule *s) {
   PetscCall(fm_option_integer_in("learning_rate_warmup", 0, INT64_MAX / 2, &s->warmup));
   s->steps_per_epoch = fm_objective_steps_per_epoch(objective);
   s->steps = epochs * s->steps_per_epoch;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_all_shots(const fm_run *run) {
+  static const char *const names[] = {"shots_per_sample", "shots_encode"};
+  PetscBool given;
+
+  PetscFunctionBegin;
+  for (int k = 0; k < 2; k++) {
+    PetscCall(fm_option_given(names[k], &given));
+    fm_check(!given, run->comm.world, PETSC_ERR_USER,
+             "-%s is an estimate for training steps: %s uses all shots, leave it out", names[k],
+             run->command);
+  }
   PetscFunctionReturn(0);
 }
 

@@ -45,8 +45,9 @@ static PetscErrorCode one_datum(simulation *s, int64_t index, const fm_real *x, 
 
   PetscFunctionBegin;
   PetscCall(fm_operator_forward(s->op, x, s->d, &ok));
-  fm_check(ok, PETSC_COMM_SELF, PETSC_ERR_USER, "the solve for pair %lld failed",
-           (long long)index);
+  fm_check(ok, PETSC_COMM_SELF, PETSC_ERR_USER, "the solve for pair %lld failed%s%s",
+           (long long)index, fm_operator_reason(s->op)[0] ? ": " : "",
+           fm_operator_reason(s->op));
   fm_rng_normal(noise, 0, (uint64_t)index, (size_t)s->m, s->e);
   for (int64_t i = 0; i < s->m; i++) y[i] = (fm_real)(s->d[i] + s->sigma[i] * (double)s->e[i]);
   PetscFunctionReturn(0);

@@ -47,16 +47,27 @@ static PetscErrorCode prepare(const fm_trainer *t, loop *l) {
   PetscFunctionReturn(0);
 }
 
+/* Samples dropped so far: what is left conditions the objective on success. */
+static int64_t dropped(const fm_trainer *t) {
+  const fm_series *failed = fm_history_find(t->history, "failed");
+  double sum = 0.;
+
+  for (int64_t i = 0; failed && i < failed->n; i++) sum += failed->value[i];
+  return (int64_t)sum;
+}
+
 static void report(const fm_trainer *t, const loop *l, PetscBool last) {
   const double spent = MPI_Wtime() - l->begin, made = (double)(t->step - l->first);
   const double rate = made / PetscMax(spent, 1e-9), left = (double)(l->last - t->step) / rate;
-  char solves[64] = "";
+  char solves[64] = "", failed[64] = "";
 
   if (t->ledger[FM_SOLVE_F])
     snprintf(solves, sizeof(solves), ", %lld F solves", (long long)t->ledger[FM_SOLVE_F]);
-  fm_progress(l->report, last, "step %lld/%lld  objective %.5f  %.1f steps/s, %.0f s left%s",
+  if (dropped(t))
+    snprintf(failed, sizeof(failed), ", conditional: %lld dropped", (long long)dropped(t));
+  fm_progress(l->report, last, "step %lld/%lld  objective %.5f  %.1f steps/s, %.0f s left%s%s",
               (long long)t->step, (long long)t->in.schedule.steps,
-              fm_history_last(t->history, "objective"), rate, left, solves);
+              fm_history_last(t->history, "objective"), rate, left, solves, failed);
 }
 
 static PetscErrorCode evaluate_due(fm_trainer *t, const fm_watch *watch) {
@@ -104,6 +115,22 @@ static int ascending(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
+/* The failed fraction stands beside every result. */
+static PetscErrorCode report_dropped(fm_run *run, const fm_trainer *t) {
+  const int64_t failed = dropped(t);
+  int64_t samples = 0;
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < t->step; i++) samples += fm_objective_batch(t->in.objective, i);
+  PetscCall(fm_result(run->results, "failed_fraction",
+                      (double)failed / PetscMax(1., (double)samples), "1"));
+  if (failed)
+    fm_warn("%lld of %lld samples were dropped: objective and flow are conditional on models "
+            "whose solve succeeds",
+            (long long)failed, (long long)samples);
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode results(fm_run *run, const fm_trainer *t, loop *l) {
   const int64_t made = t->step - l->first;
 
@@ -113,6 +140,7 @@ static PetscErrorCode results(fm_run *run, const fm_trainer *t, loop *l) {
   if (t->step)
     PetscCall(
         fm_result(run->results, "objective", fm_history_last(t->history, "objective"), "nats"));
+  PetscCall(report_dropped(run, t));
   if (made > 0) {
     qsort(l->seconds, (size_t)made, sizeof(double), ascending);
     PetscCall(fm_result(run->results, "step_seconds", l->seconds[made / 2], "s"));

@@ -273,9 +273,15 @@ static PetscErrorCode check_same_run(const fm_trainer *t, fm_store *store) {
 
 /* Settings that may differ between the jobs of one run. */
 static PetscBool may_differ(const char *line) {
-  static const char *const names[] = {
-      "-out ",        "-resume ", "-stop_after ", "-report_seconds ", "-checkpoint_every ",
-      "-warm_start ", "-pairs "};
+  static const char *const names[] = {"-out ",
+                                      "-resume ",
+                                      "-stop_after ",
+                                      "-report_seconds ",
+                                      "-checkpoint_every ",
+                                      "-warm_start ",
+                                      "-pairs ",
+                                      "-at ",
+                                      "-run "};
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
     if (!strncmp(line, names[i], strlen(names[i]))) return PETSC_TRUE;

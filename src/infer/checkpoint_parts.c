@@ -12,9 +12,24 @@ static PetscErrorCode write_spec(const fm_flow_spec *spec, fm_store *store) {
   PetscCall(fm_store_set_text(store, "/architecture", "variant", spec->variant));
   PetscCall(fm_store_set_integer(store, "/architecture", "depth", spec->depth));
   PetscCall(fm_store_set_integer(store, "/architecture", "hidden", spec->hidden));
+  PetscCall(fm_store_set_integer(store, "/architecture", "bins", spec->bins));
+  PetscCall(fm_store_set_real(store, "/architecture", "bound", spec->bound));
   PetscCall(fm_store_set_integer(store, "/architecture", "reflections", spec->reflections));
   PetscCall(fm_store_write(store, "/architecture/x_shape", FM_INT64, 1, &four, x));
   PetscCall(fm_store_write(store, "/architecture/y_shape", FM_INT64, 1, &four, y));
+  PetscFunctionReturn(0);
+}
+
+/* Checkpoints of before the splines have neither. */
+static PetscErrorCode read_spline(fm_store *store, fm_flow_spec *spec) {
+  PetscBool has;
+
+  PetscFunctionBegin;
+  spec->bins = 8;
+  spec->bound = 4;
+  PetscCall(fm_store_has_attribute(store, "/architecture", "bins", &has));
+  if (has) PetscCall(fm_store_get_integer(store, "/architecture", "bins", &spec->bins));
+  if (has) PetscCall(fm_store_get_real(store, "/architecture", "bound", &spec->bound));
   PetscFunctionReturn(0);
 }
 
@@ -28,6 +43,7 @@ static PetscErrorCode read_spec(fm_store *store, fm_flow_spec *spec) {
                               sizeof(spec->variant)));
   PetscCall(fm_store_get_integer(store, "/architecture", "depth", &spec->depth));
   PetscCall(fm_store_get_integer(store, "/architecture", "hidden", &spec->hidden));
+  PetscCall(read_spline(store, spec));
   PetscCall(fm_store_get_integer(store, "/architecture", "reflections", &spec->reflections));
   PetscCall(fm_store_read(store, "/architecture/x_shape", FM_INT64, 4, x));
   PetscCall(fm_store_read(store, "/architecture/y_shape", FM_INT64, 4, y));

@@ -1,4 +1,5 @@
 #include "fathom/diagnostics.h"
+#include "fathom/pareto.h"
 #include <math.h>
 
 #define BLOCK 128 /* samples a block: never depends on the rank count */
@@ -33,8 +34,8 @@ static PetscErrorCode block_run(block *b, fm_target *target, fm_transport *t,
     fm_rng_normal(rng, 0, b->sample[s], (size_t)t->n, b->z + s * t->n);
   }
   PetscCall(fm_transport_generate(t, theta, nb, b->z, b->x, b->logdet));
-  PetscCall(fm_target_evaluate(target, (fm_key){0, b->sample, NULL}, nb, b->x, b->value, NULL, NULL,
-                               b->ok));
+  PetscCall(fm_target_evaluate(target, (fm_key){0, b->sample, NULL}, nb, b->x, b->value, NULL,
+                               NULL, b->ok));
   for (int64_t s = 0; s < nb; s++) {
     j[s] = b->ok[s] ? (double)b->value[s] - (double)b->logdet[s] : (double)NAN;
     logw[s] = -j[s] - fm_log_normal(t->n, b->z + s * t->n);
@@ -104,25 +105,41 @@ static void weigh(int64_t n, const double *logw, fm_diagnosis *d) {
   d->log_evidence = top + log(sum / (double)n);
 }
 
-static void summarize(int64_t total, int64_t n, double *x, double *j, double *logw,
-                      double log_evidence, fm_diagnosis *d) {
+/* k-hat of the weights; these stay as they are. */
+static PetscErrorCode judge_tail(int64_t n, const double *logw, double *k_hat) {
+  double *copy;
+
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(n, &copy));
+  PetscCall(PetscArraycpy(copy, logw, n));
+  PetscCall(fm_pareto_smooth(n, copy, k_hat));
+  PetscCall(PetscFree(copy));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode summarize(int64_t total, int64_t n, double *x, double *j, double *logw,
+                                double log_evidence, fm_diagnosis *d) {
+  PetscFunctionBegin;
   d->count = keep_good(total, n, x, j, logw);
   d->failed = total - d->count;
   d->objective = mean_of(d->count, j, &d->objective_se);
   d->kl = -mean_of(d->count, logw, &d->kl_se) + log_evidence;
   weigh(d->count, logw, d);
+  if (d->count) PetscCall(judge_tail(d->count, logw, &d->k_hat));
+  PetscFunctionReturn(0);
 }
 
 static PetscErrorCode broadcast(const fm_comm *comm, fm_diagnosis *d) {
   double numbers[] = {
-      (double)d->count, (double)d->failed, d->objective,   d->objective_se, d->kl,
-      d->kl_se,         d->ess_fraction,   d->log_evidence};
+      (double)d->count, (double)d->failed, d->objective,    d->objective_se, d->kl,
+      d->kl_se,         d->ess_fraction,   d->log_evidence, d->k_hat};
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Bcast(numbers, 8, MPI_DOUBLE, 0, comm->world));
+  PetscCallMPI(MPI_Bcast(numbers, 9, MPI_DOUBLE, 0, comm->world));
   *d = (fm_diagnosis){
       (int64_t)numbers[0], (int64_t)numbers[1], numbers[2], numbers[3], numbers[4],
-      numbers[5],          numbers[6],          numbers[7], d->x,       d->log_weight};
+      numbers[5],          numbers[6],          numbers[7], numbers[8], d->x,
+      d->log_weight};
   PetscFunctionReturn(0);
 }
 
@@ -166,7 +183,7 @@ PetscErrorCode fm_diagnose(fm_target *target, fm_transport *t, const fm_real *th
   PetscCall(gather(sample, 1, mine, count, &j));
   PetscCall(gather(sample, 1, mine, count, &logw));
   PetscCallMPI(MPI_Comm_rank(target->comm->world, &rank));
-  if (!rank) summarize(count, t->n, x, j, logw, log_evidence, d);
+  if (!rank) PetscCall(summarize(count, t->n, x, j, logw, log_evidence, d));
   PetscCall(PetscFree(j));
   if (!keep || rank) PetscCall(PetscFree(x));
   if (!keep || rank) PetscCall(PetscFree(logw));
@@ -175,7 +192,7 @@ PetscErrorCode fm_diagnose(fm_target *target, fm_transport *t, const fm_real *th
   PetscCall(broadcast(target->comm, d));
   if (!d->count)
     d->objective = d->objective_se = d->kl = d->kl_se = d->ess_fraction = d->log_evidence =
-        (double)NAN;
+        d->k_hat = (double)NAN;
   PetscFunctionReturn(0);
 }
 

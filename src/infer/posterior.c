@@ -1,6 +1,9 @@
+#include "fathom/log.h"
 #include "fathom/objective.h"
 #include <math.h>
 #include <zlib.h>
+
+#define DROPPED_LINES 20 /* a rank's words about dropped samples, then it only counts */
 
 /* Reverse KL at one observation, eq. (2) and (6). */
 typedef struct {
@@ -84,19 +87,38 @@ static PetscErrorCode evaluate(posterior *p, int64_t step, int64_t nb, fm_share 
   PetscFunctionReturn(0);
 }
 
+/* Solved, and value and logdet are finite. */
+static PetscBool kept(const posterior *p, int64_t s) {
+  return p->ok[s] && isfinite(p->value[s]) && isfinite(p->logdet[s]) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Say which samples are left out: (step, sample) is what `check -at` wants to know. */
+static void report_dropped(const posterior *p, int64_t step, int64_t s) {
+  PetscMPIInt space;
+
+  MPI_Comm_rank(p->in.target->comm->space, &space);
+  if (!space)
+    fm_warn_anywhere(DROPPED_LINES,
+                     "step %lld, sample %lld is not finite or was not solved: "
+                     "dropped (fathom check -at %lld,%lld)",
+                     (long long)step, (long long)p->sample[s], (long long)step,
+                     (long long)p->sample[s]);
+}
+
 /* Values of the kept samples into the share. */
-static void tally(posterior *p, int64_t nb, fm_share *share) {
+static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
   const fm_transport *t = p->in.transport;
   const int nenergy = p->in.target->nenergy;
   double objective = 0., kl = 0., part[FM_TARGET_MAX] = {0.};
-  int64_t kept = 0;
+  int64_t count = 0;
 
   for (int64_t s = 0; s < nb; s++) {
     const double logdet = (double)p->logdet[s] + t->x_logstd;
 
-    if (!isfinite(p->value[s]) || !isfinite(logdet)) p->ok[s] = PETSC_FALSE;
+    p->ok[s] = kept(p, s);
+    if (!p->ok[s]) report_dropped(p, step, s);
     if (!p->ok[s]) continue;
-    kept++;
+    count++;
     objective += (double)p->value[s] - logdet;
     kl += (double)p->value[s] - logdet + fm_log_normal(t->n, p->z + s * t->n);
     for (int e = 0; e < nenergy; e++) part[e] += (double)p->part[e * nb + s];
@@ -104,8 +126,8 @@ static void tally(posterior *p, int64_t nb, fm_share *share) {
   fm_share_add_term(share, FM_TERM_OBJECTIVE, objective);
   fm_share_add_term(share, FM_TERM_KL, kl);
   for (int e = 0; e < nenergy; e++) fm_share_add_term(share, FM_TERM_PART + e, part[e]);
-  fm_share_add_count(share, FM_COUNT_KEPT, kept);
-  fm_share_add_count(share, FM_COUNT_FAILED, nb - kept);
+  fm_share_add_count(share, FM_COUNT_KEPT, count);
+  fm_share_add_count(share, FM_COUNT_FAILED, nb - count);
 }
 
 /* grad_x log q at the whitened x = T(z): reverse mode of log N(z) + logdet through the
@@ -159,13 +181,31 @@ static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, i
   PetscCall(draw(o, step, first, nb));
   PetscCall(generate(p, theta, nb, &latent, &model));
   PetscCall(evaluate(p, step, nb, share));
-  tally(p, nb, share);
+  tally(p, step, nb, share);
   if (p->in.estimator == FM_ESTIMATOR_PATH) PetscCall(score(p, theta, nb, latent));
   cotangents(p, nb);
   bar = (fm_lanes){p->x_bar, NULL, NULL};
   PetscCall(fm_flow_vjp(p->in.transport->flow, theta, FM_GENERATE, nb, model, bar,
                         (fm_logdet){p->logdet, NULL}, model, bar, fm_share_scratch(share)));
   fm_share_add_gradient(share);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_posterior_examine(fm_objective *o, const fm_real *theta, int64_t step,
+                                    int64_t sample, fm_examined *e) {
+  posterior *p = (posterior *)o->data;
+  const fm_transport *t = p->in.transport;
+  fm_lanes latent, model;
+
+  PetscFunctionBegin;
+  PetscCall(reserve(p, 1));
+  PetscCall(draw(o, step, sample, 1));
+  PetscCall(generate(p, theta, 1, &latent, &model));
+  PetscCall(fm_target_evaluate(p->in.target, (fm_key){(uint64_t)step, p->sample, &p->in.seed},
+                               1, p->user, p->value, p->part, p->x_bar, p->ok));
+  *e = (fm_examined){.z = p->z, .x = p->user, .x_bar = p->x_bar, .ok = kept(p, 0)};
+  e->logdet = (double)p->logdet[0] + t->x_logstd;
+  for (int k = 0; k < p->in.target->nenergy; k++) e->part[k] = (double)p->part[k];
   PetscFunctionReturn(0);
 }
 

@@ -1,0 +1,180 @@
+/* acoustic - d = u at receivers, (1/c^2) u_tt - lap u = f(t) delta(x - x_s): a part is a shot.
+
+       x (the unknown, velocity.h) -> c -> time loop (wave2d.h) -> transforms of the traces
+       (dispersion.h) -> d [receiver][time]
+
+   jvp and vjp are the exact derivative of that chain and its exact transpose: layers,
+   interpolation and transforms included. A point source of strength 1 has 1/(dz dx) in it.
+   A solve fails, with op->reason, where the model is not positive or not finite, where dt is
+   beyond the model's stability limit, and where the traces are not finite. */
+#include "acoustic.h"
+#include <math.h>
+
+/* The power of two that brings the largest of values[n] to [1/2, 1). */
+static double unit_of(int64_t n, const double *values) {
+  double most = 0;
+  int exponent;
+
+  for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(values[i]));
+  if (!(most > 0 && most < INFINITY)) return 1;
+  frexp(most, &exponent);
+  return ldexp(1, exponent);
+}
+
+static void shot_of(const fm_acoustic *a, PetscInt part, fm_wave2d_shot *shot) {
+  fm_survey_shot(a->survey, part, &a->amplitude, a->wavelet, shot);
+  if (!a->sign) return;
+  shot->nsource = a->survey->nshot;
+  shot->source = a->survey->source_point;
+  shot->amplitude = a->sign;
+}
+
+PetscErrorCode fm_acoustic_encode(fm_operator *op, const double *sign) {
+  fm_acoustic *a = (fm_acoustic *)op->data;
+  const double strength = a->amplitude;
+
+  PetscFunctionBegin;
+  fm_check(!a->survey->moving, op->space, PETSC_ERR_USER,
+           "-shots_encode: the receivers differ between the shots of -acoustic_receivers; "
+           "encoded shots need the same, or take -shots_per_sample");
+  a->adjoint_part = -1;
+  PetscCall(PetscFree(a->sign));
+  if (!sign) PetscFunctionReturn(0);
+  PetscCall(fm_calloc(op->nparts, &a->sign));
+  for (PetscInt p = 0; p < op->nparts; p++) a->sign[p] = strength * sign[p];
+  PetscFunctionReturn(0);
+}
+
+/* ---- between traces and data ---- */
+
+/* v = scale times the recorded traces, [receiver][time]; the finite verdict is that of all. */
+static PetscErrorCode write_data(fm_acoustic *a, double scale, Vec v, PetscBool *finite) {
+  const int64_t nr = a->survey->nreceiver;
+  PetscInt low, high;
+  double *mine;
+
+  PetscFunctionBegin;
+  fm_dispersion_record(a->dispersion, nr, a->trace, a->data);
+  *finite = PETSC_TRUE;
+  for (int64_t i = 0; i < a->samples * nr; i++)
+    if (!isfinite(a->data[i])) *finite = PETSC_FALSE;
+  PetscCall(VecGetOwnershipRange(v, &low, &high));
+  PetscCall(VecGetArrayWrite(v, &mine));
+  for (PetscInt i = low; i < high; i++)
+    mine[i - low] = scale * (double)a->data[i % a->samples * nr + i / a->samples];
+  PetscCall(VecRestoreArrayWrite(v, &mine));
+  PetscFunctionReturn(0);
+}
+
+/* The transpose: the traces of a cotangent, which is divided by *unit. */
+static PetscErrorCode read_data(fm_acoustic *a, Vec v, double *unit) {
+  const int64_t nr = a->survey->nreceiver;
+  const double *all;
+
+  PetscFunctionBegin;
+  PetscCall(fm_gather_read(a->of_d, v, &all));
+  *unit = unit_of(a->samples * nr, all);
+  for (int64_t i = 0; i < a->samples; i++)
+    for (int64_t r = 0; r < nr; r++)
+      a->data[i * nr + r] = (fm_real)(all[r * a->samples + i] / *unit);
+  fm_dispersion_adjoint(a->dispersion, nr, a->data, a->trace);
+  PetscFunctionReturn(0);
+}
+
+/* ---- solves ---- */
+
+PetscErrorCode fm_acoustic_forward(fm_operator *op, PetscInt part, Vec d, PetscBool *ok) {
+  fm_acoustic *a = (fm_acoustic *)op->data;
+  fm_wave2d_shot shot;
+
+  PetscFunctionBegin;
+  shot_of(a, part, &shot);
+  PetscCall(fm_wave2d_forward(a->wave, &shot, op->taped, a->trace));
+  PetscCall(write_data(a, a->unit, d, ok));
+  if (!*ok)
+    PetscCall(PetscSNPrintf(op->reason, sizeof(op->reason),
+                            "the traces of shot %" PetscInt_FMT " are not finite", part));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_acoustic_jvp(fm_operator *op, PetscInt part, Vec dx, Vec dd) {
+  fm_acoustic *a = (fm_acoustic *)op->data;
+  const int64_t nodes = op->x_size;
+  const double *all;
+  fm_wave2d_shot shot;
+  double unit;
+
+  PetscFunctionBegin;
+  PetscCall(fm_gather_read(a->of_x, dx, &all));
+  for (int64_t i = 0; i < nodes; i++) a->node[i] = a->slope[i] * all[i];
+  unit = unit_of(nodes, a->node);
+  for (int64_t i = 0; i < nodes; i++) a->node[i] /= unit;
+  shot_of(a, part, &shot);
+  PetscCall(fm_wave2d_born(a->wave, &shot, a->node, a->trace));
+  PetscCall(write_data(a, a->unit * unit, dd, &(PetscBool){0}));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_acoustic_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx) {
+  fm_acoustic *a = (fm_acoustic *)op->data;
+  fm_wave2d_shot shot;
+  PetscInt low, high;
+  double *mine, unit;
+
+  PetscFunctionBegin;
+  PetscCall(read_data(a, dd, &unit));
+  shot_of(a, part, &shot);
+  PetscCall(fm_wave2d_adjoint(a->wave, &shot, a->trace, a->node));
+  PetscCall(VecGetOwnershipRange(gx, &low, &high));
+  PetscCall(VecGetArrayWrite(gx, &mine));
+  for (PetscInt i = low; i < high; i++)
+    mine[i - low] = a->slope[i] * a->node[i] * (a->unit * unit);
+  PetscCall(VecRestoreArrayWrite(gx, &mine));
+  PetscFunctionReturn(0);
+}
+
+/* The model of the following solves; *ok false, with a reason, where it cannot be solved with.
+   Every rank of the group has all of it and comes to the same verdict. */
+static PetscErrorCode set_model(fm_operator *op, Vec x, PetscBool *ok) {
+  fm_acoustic *a = (fm_acoustic *)op->data;
+  PetscBool same;
+  const double *all;
+
+  PetscFunctionBegin;
+  PetscCall(fm_gather_read(a->of_x, x, &all));
+  fm_velocity_map(a->velocity, all, a->next, a->slope);
+  *ok = !fm_acoustic_model_fault(a, a->next, op->reason, sizeof(op->reason));
+  if (!*ok) PetscFunctionReturn(0);
+  PetscCall(PetscMemcmp(a->c, a->next, (size_t)op->x_size * sizeof(double), &same));
+  if (same) PetscFunctionReturn(0);
+  PetscCall(PetscArraycpy(a->c, a->next, (size_t)op->x_size));
+  PetscCall(fm_wave2d_set_velocity(a->wave, a->c));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode acoustic_linearize(fm_operator *op, PetscInt part, Vec x, Vec d,
+                                         PetscBool *ok) {
+  PetscFunctionBegin;
+  op->reason[0] = 0;
+  PetscCall(set_model(op, x, ok));
+  if (*ok)
+    PetscCall(fm_acoustic_forward(op, part, d, ok));
+  else
+    PetscCall(VecSet(d, NAN));
+  PetscFunctionReturn(0);
+}
+
+static const fm_operator_ops acoustic_ops = {.linearize = acoustic_linearize,
+                                             .jvp = fm_acoustic_jvp,
+                                             .vjp = fm_acoustic_vjp,
+                                             .create_vecs = fm_acoustic_create_vecs,
+                                             .part_range = fm_acoustic_part_range,
+                                             .encode = fm_acoustic_encode,
+                                             .destroy = fm_acoustic_destroy};
+
+PetscErrorCode fm_acoustic_create(fm_operator *op) {
+  PetscFunctionBegin;
+  op->ops = &acoustic_ops;
+  PetscCall(fm_acoustic_setup(op));
+  PetscFunctionReturn(0);
+}

@@ -1,0 +1,186 @@
+/* The options of the operators acoustic and born, and what they say of the grid. */
+#include "acoustic.h"
+#include "fathom/store.h"
+#include <ctype.h>
+#include <math.h>
+
+#define MOST_NODES 1000000 /* a side */
+#define MOST_LAYER 1000
+
+#define PHYSICS FM_COMMANDS_PHYSICS
+const fm_option fm_acoustic_options[] = {
+    {"acoustic_shape", FM_OPTION_TEXT, "", PHYSICS, "nodes of the model, NZxNX"},
+    {"acoustic_spacing", FM_OPTION_ARRAY, "", PHYSICS,
+     "distance of the nodes in m, H or DZ,DX"},
+    {"acoustic_dt", FM_OPTION_REAL, "", PHYSICS, "time step in s"},
+    {"acoustic_steps", FM_OPTION_INTEGER, "", PHYSICS,
+     "samples of the time loop, t = 0 included"},
+    {"acoustic_record_every", FM_OPTION_INTEGER, "1", PHYSICS,
+     "every so many samples one becomes a datum"},
+    {"acoustic_order", FM_OPTION_TEXT, "8", PHYSICS,
+     "order of the differences in space: 2|4|6|8"},
+    {"acoustic_time_order", FM_OPTION_TEXT, "2", PHYSICS, "order in time: 2|4"},
+    {"acoustic_time_dispersion", FM_OPTION_FLAG, "true", PHYSICS,
+     "with order 2 in time: transform wavelet and traces so that no time dispersion is left"},
+    {"acoustic_layers", FM_OPTION_ARRAY, "20", PHYSICS,
+     "nodes of the absorbing layers around the model: a number, or top,bottom,left,right; 0: "
+     "the edge reflects"},
+    {"acoustic_free_surface", FM_OPTION_FLAG, "false", PHYSICS,
+     "u = 0 on the top row, in place of a layer"},
+    {"acoustic_wavelet_frequency", FM_OPTION_REAL, "", PHYSICS,
+     "peak frequency of a Ricker wavelet in Hz"},
+    {"acoustic_wavelet_delay", FM_OPTION_REAL, "", PHYSICS,
+     "time of the Ricker wavelet's peak in s; default: 1.5 / frequency"},
+    {"acoustic_wavelet", FM_OPTION_ARRAY, "", PHYSICS,
+     "another wavelet, a sample for each step: a list or FILE:/dataset"},
+    {"acoustic_max_frequency", FM_OPTION_REAL, "", PHYSICS,
+     "the wavelet's highest frequency in Hz; default: where its spectrum has fallen to 1/30, "
+     "which for Ricker's is 2.5 times the peak"},
+    {"acoustic_sources", FM_OPTION_ARRAY, "", PHYSICS,
+     "a source a shot, (z, x) in m from the first node: z,x,z,x,... or FILE:/dataset [n][2]"},
+    {"acoustic_receivers", FM_OPTION_ARRAY, "", PHYSICS,
+     "receivers likewise, [n][2], or [shots][n][2] where they differ by shot"},
+    {"acoustic_unknown", FM_OPTION_TEXT, "velocity", PHYSICS,
+     "the unknown of a node, velocity in m/s, squared slowness in s^2/m^2, background + scale "
+     "x, or a logistic map to between velocity_min and velocity_max: " FM_UNKNOWNS},
+    {"acoustic_background", FM_OPTION_ARRAY, "", PHYSICS,
+     "velocity in m/s for `scaled` and for the operator born: a number or FILE:/dataset"},
+    {"acoustic_scale", FM_OPTION_ARRAY, "", PHYSICS,
+     "m/s per unit of the unknown for `scaled`: a number or FILE:/dataset"},
+    {"acoustic_velocity_min", FM_OPTION_REAL, "", PHYSICS,
+     "lower bound for `bounded`; else the least velocity to expect, for the checks; default: "
+     "that of the background"},
+    {"acoustic_velocity_max", FM_OPTION_REAL, "", PHYSICS,
+     "upper bound for `bounded`; else the largest velocity to expect, for the checks and the "
+     "absorbing layers; default: that of the background"},
+    {"acoustic_split", FM_OPTION_TEXT, "auto", PHYSICS,
+     "what the ranks of a sample share, the rows of the grid or the shots: auto|domain|shots"},
+    {"acoustic_allow_dispersion", FM_OPTION_FLAG, "false", PHYSICS,
+     "let a grid pass that is too coarse for the wavelet"},
+    {"tape_memory", FM_OPTION_TEXT, "0", PHYSICS,
+     "most bytes that the gradient of a shot keeps, with K, M or G for powers of 1024; 0: no "
+     "limit"},
+    {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
+
+/* ---- options of the grid ---- */
+
+/* "200x300" */
+static PetscErrorCode read_shape(MPI_Comm comm, fm_wave2d_spec *spec) {
+  const char *text;
+  char *end;
+  PetscBool good;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("acoustic_shape", &text));
+  spec->nz = strtoll(text, &end, 10);
+  good = end != text && *end == 'x' && isdigit((unsigned char)end[1]);
+  if (good) spec->nx = strtoll(end + 1, &end, 10);
+  fm_check(good && !*end, comm, PETSC_ERR_USER,
+           "-acoustic_shape takes the nodes of the model as NZxNX, such as 200x300, not '%s'",
+           text);
+  fm_check(spec->nz >= 1 && spec->nx >= 1 && spec->nz <= MOST_NODES && spec->nx <= MOST_NODES &&
+               spec->nz * spec->nx <= PETSC_MAX_INT,
+           comm, PETSC_ERR_USER,
+           "-acoustic_shape %s: 1 to %d nodes a side and fewer than 2^31 together are possible",
+           text, MOST_NODES);
+  PetscFunctionReturn(0);
+}
+
+/* The numbers of an array option, of which one counts for all `most`. */
+static PetscErrorCode read_few(MPI_Comm comm, const char *option, const char *form, int most,
+                               double *out) {
+  int64_t shape[FM_STORE_NDIM];
+  double *given;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_option_array(comm, option, &ndim, shape, &given));
+  for (int k = 0; k < most && ndim == 1; k++) out[k] = given[shape[0] == most ? k : 0];
+  PetscCall(PetscFree(given));
+  fm_check(ndim == 1 && (shape[0] == 1 || shape[0] == most), comm, PETSC_ERR_USER,
+           "-%s takes %s, %lld numbers are given", option, form,
+           (long long)(ndim ? shape[0] : 0));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_layers(MPI_Comm comm, fm_wave2d_spec *spec) {
+  double layer[FM_SIDES];
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_flag("acoustic_free_surface", &spec->free_surface));
+  PetscCall(read_few(comm, "acoustic_layers", "one number, or top,bottom,left,right", FM_SIDES,
+                     layer));
+  for (int side = 0; side < FM_SIDES; side++) {
+    fm_check(layer[side] >= 0 && layer[side] <= MOST_LAYER && layer[side] == floor(layer[side]),
+             comm, PETSC_ERR_USER, "-acoustic_layers: %.6g is no number of nodes from 0 to %d",
+             layer[side], MOST_LAYER);
+    spec->layer[side] = (int64_t)layer[side];
+  }
+  fm_check(!spec->free_surface || spec->layer[FM_TOP] == 0 ||
+               (layer[FM_TOP] == layer[FM_BOTTOM] && layer[FM_TOP] == layer[FM_LEFT]),
+           comm, PETSC_ERR_USER,
+           "-acoustic_free_surface and a layer of %lld nodes on top exclude each other: give "
+           "-acoustic_layers 0,bottom,left,right",
+           (long long)spec->layer[FM_TOP]);
+  if (spec->free_surface) spec->layer[FM_TOP] = 0;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode need(MPI_Comm comm, const char *option) {
+  PetscBool given;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_given(option, &given));
+  fm_check(given, comm, PETSC_ERR_USER, "the operator acoustic needs -%s", option);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_acoustic_read_grid(MPI_Comm comm, fm_acoustic *a) {
+  static const char *const needed[] = {"acoustic_shape", "acoustic_spacing", "acoustic_dt",
+                                       "acoustic_steps"};
+  fm_wave2d_spec *spec = &a->spec;
+  double spacing[2];
+  int order, time_order;
+
+  PetscFunctionBegin;
+  for (int k = 0; k < 4; k++) PetscCall(need(comm, needed[k]));
+  PetscCall(read_shape(comm, spec));
+  PetscCall(read_few(comm, "acoustic_spacing", "H or DZ,DX", 2, spacing));
+  spec->dz = spacing[0];
+  spec->dx = spacing[1];
+  a->amplitude = 1 / (spec->dz * spec->dx);
+  fm_check(spec->dz > 0 && spec->dx > 0, comm, PETSC_ERR_USER,
+           "-acoustic_spacing must be positive: it is %.6g,%.6g m", spec->dz, spec->dx);
+  PetscCall(fm_option_real_in("acoustic_dt", 1e-12, 1e6, &spec->dt));
+  PetscCall(fm_option_integer_in("acoustic_steps", 2, 100000000, &a->steps));
+  PetscCall(fm_option_integer_in("acoustic_record_every", 1, a->steps, &a->every));
+  PetscCall(fm_option_choice("acoustic_order", "2|4|6|8", &order));
+  PetscCall(fm_option_choice("acoustic_time_order", "2|4", &time_order));
+  PetscCall(fm_option_flag("acoustic_allow_dispersion", &a->allow_dispersion));
+  spec->order = 2 * (order + 1);
+  spec->time_order = 2 * (time_order + 1);
+  PetscCall(read_layers(comm, spec));
+  PetscFunctionReturn(0);
+}
+
+/* "500M": bytes. */
+PetscErrorCode fm_acoustic_read_tape_memory(MPI_Comm comm, int64_t *bytes) {
+  static const char suffixes[] = "KMGT";
+  const char *text, *suffix;
+  double value;
+  char *end;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("tape_memory", &text));
+  value = strtod(text, &end);
+  suffix = end != text && *end ? strchr(suffixes, toupper((unsigned char)*end)) : NULL;
+  if (suffix) {
+    value = ldexp(value, 10 * (int)(suffix - suffixes + 1));
+    end++;
+  }
+  fm_check(end != text && !*end && value >= 0 && value < 1e18, comm, PETSC_ERR_USER,
+           "-tape_memory takes a number of bytes, such as 2000000, 500M or 1.5G, not '%s'",
+           text);
+  *bytes = (int64_t)value;
+  PetscFunctionReturn(0);
+}

@@ -1,0 +1,222 @@
+/* reference - the posterior by Hamiltonian Monte Carlo: from draws of the prior in the user's
+   units, or in the latent space of a trained flow, whose errors it corrects exactly. */
+#include "reference.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+#include <math.h>
+
+#define BLOCK 10 /* iterations between two words to the other ranks */
+
+typedef struct {
+  fm_run *run;
+  fm_target *target;
+  fm_transport *transport; /* NULL: in the user's units */
+  fm_real *theta;
+  fm_potential *potential;
+  double *tilt; /* [n], NULL: none */
+  fm_sampler *sampler;
+  int64_t first, last, checkpoint_every; /* iterations: begin of this job, its end, interval */
+  double report, begin;
+} reference;
+
+/* ---- set-up ---- */
+
+static PetscErrorCode load_flow(reference *r, const char *path) {
+  int weights;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
+  PetscCall(fm_checkpoint_load(r->run->comm.world, path, (fm_weights)weights, &r->transport,
+                               &r->theta));
+  fm_log("in the latent space of '%s'", path);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode tilt(reference *r) {
+  int64_t shape[FM_STORE_NDIM], count = 1;
+  int ndim;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_option_array(r->run->comm.world, "tilt", &ndim, shape, &r->tilt));
+  if (!r->tilt) PetscFunctionReturn(0);
+  for (int d = 0; d < ndim; d++) count *= shape[d];
+  fm_check(count == r->potential->n, r->run->comm.world, PETSC_ERR_USER,
+           "-tilt has %lld numbers: one is needed for each of the %lld unknowns",
+           (long long)count, (long long)r->potential->n);
+  for (int64_t i = 0; i < count; i++)
+    fm_check(r->tilt[i] > 0., r->run->comm.world, PETSC_ERR_USER,
+             "-tilt must be positive: got %.6g at entry %lld", r->tilt[i], (long long)i);
+  PetscCall(fm_potential_tilt(r->potential, r->tilt));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode build_target(reference *r) {
+  fm_transport *t = r->transport;
+  PetscBool given;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_all_shots(r->run));
+  PetscCall(fm_option_given("observed", &given));
+  PetscCall(fm_target_create(&r->run->comm, t ? t->n : 0, t ? t->m : 0,
+                             t && !given ? t->y : NULL, &r->target));
+  if (t && t->m) PetscCall(fm_run_observe(t, r->theta, r->target->y));
+  PetscCall(fm_potential_of_target(r->target, t, r->theta, &r->potential));
+  PetscCall(tilt(r));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_hmc(const reference *r, fm_hmc *hmc) {
+  PetscFunctionBegin;
+  hmc->seed = r->run->seed;
+  PetscCall(fm_option_integer_in("warmup", 0, INT32_MAX, &hmc->warmup));
+  PetscCall(fm_option_real_in("target_accept", 0.05, 0.999, &hmc->target_accept));
+  PetscCall(fm_option_real_in("trajectory", 1e-6, 1e6, &hmc->trajectory));
+  PetscCall(fm_option_real_in("trajectory_jitter", 0., 1., &hmc->jitter));
+  PetscCall(fm_option_integer_in("leapfrog_steps", 0, INT32_MAX, &hmc->leapfrogs));
+  PetscCall(fm_option_integer_in("max_leapfrog_steps", 1, INT32_MAX, &hmc->most));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode check_size(const reference *r, const fm_sampler_inputs *in) {
+  const double bytes = (double)in->chains * (double)in->iterations * (double)r->potential->n *
+                       (double)sizeof(fm_real);
+  PetscMPIInt ranks;
+
+  PetscFunctionBegin;
+  fm_check(bytes <= 0x1p31, r->run->comm.world, PETSC_ERR_USER,
+           "%lld chains x %lld draws x %lld unknowns are %.1f GiB, at most 2 are kept: ask for "
+           "fewer -iterations, with -thin from as long a run",
+           (long long)in->chains, (long long)in->iterations, (long long)r->potential->n,
+           bytes / 0x1p30);
+  PetscCallMPI(MPI_Comm_size(r->run->comm.sample, &ranks));
+  if (ranks > in->chains)
+    fm_log("%d of %d sample ranks are idle: there are only %lld -chains",
+           (int)(ranks - in->chains), ranks, (long long)in->chains);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode build_sampler(reference *r) {
+  fm_sampler_inputs in = {.comm = &r->run->comm,
+                          .potential = r->potential,
+                          .op = r->target->op,
+                          .settings = r->run->settings,
+                          .operator_text = fm_operator_describe(r->target->op)};
+
+  PetscFunctionBegin;
+  PetscCall(read_hmc(r, &in.hmc));
+  PetscCall(fm_option_integer_in("chains", 1, 1 << 20, &in.chains));
+  PetscCall(fm_option_integer_in("iterations", 4, INT32_MAX, &in.iterations));
+  PetscCall(fm_option_integer_in("thin", 1, INT32_MAX, &in.thin));
+  PetscCall(check_size(r, &in));
+  PetscCall(fm_sampler_create(&in, &r->sampler));
+  PetscFunctionReturn(0);
+}
+
+/* ---- sampling ---- */
+
+static PetscErrorCode begin(reference *r, const char *path) {
+  PetscBool resume, exists = PETSC_FALSE;
+  int64_t noted[6];
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_flag("resume", &resume));
+  if (resume) PetscCall(fm_checkpoint_exists(r->run->comm.world, path, &exists));
+  if (resume && !exists) fm_log("-resume: no file '%s': starting fresh", path);
+  if (!exists) {
+    PetscCall(fm_sampler_start(r->sampler));
+    PetscFunctionReturn(0);
+  }
+  PetscCall(fm_sampler_resume(r->sampler, path));
+  PetscCall(fm_lock_noted(r->run->lock, noted));
+  for (int k = 0; k < FM_SOLVE_KINDS; k++)
+    r->sampler->spent_before[k] = PetscMax(r->sampler->spent_before[k], noted[k]);
+  fm_log("resumed '%s' at iteration %lld", path, (long long)r->sampler->iteration);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode prepare_loop(reference *r) {
+  int64_t stop;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_integer_in("stop_after", 0, INT64_MAX / 2, &stop));
+  PetscCall(fm_option_integer_in("checkpoint_every", 1, INT64_MAX / 2, &r->checkpoint_every));
+  PetscCall(fm_option_real_in("report_seconds", 0., 1e9, &r->report));
+  r->first = r->sampler->iteration;
+  r->last = fm_sampler_total(r->sampler);
+  if (stop) r->last = PetscMin(r->last, r->first + stop);
+  r->begin = MPI_Wtime();
+  PetscFunctionReturn(0);
+}
+
+/* What rank 0 knows of its first chain stands for all. */
+static void progress(const reference *r, PetscBool last) {
+  const fm_sampler *s = r->sampler;
+  const double made = (double)(s->iteration - r->first), spent = MPI_Wtime() - r->begin;
+  const double left = (double)(r->last - s->iteration) * spent / PetscMax(1., made);
+
+  fm_progress(r->report, last,
+              "iteration %lld/%lld%s  step %.3g  %.1f iterations/s, %.0f s left, %lld F solves",
+              (long long)s->iteration, (long long)fm_sampler_total(s),
+              s->iteration < s->in.hmc.warmup ? " (warm-up)" : "",
+              s->count ? fm_chain_scalars(s->chain)[FM_CHAIN_STEP] : 0., made / spent, left,
+              (long long)s->ledger[FM_SOLVE_F]);
+}
+
+static PetscErrorCode sample(reference *r) {
+  fm_sampler *s = r->sampler;
+  char path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_path(r->run, "chains.h5", path));
+  PetscCall(begin(r, path));
+  PetscCall(prepare_loop(r));
+  while (s->iteration < r->last) {
+    const int64_t next = (s->iteration / r->checkpoint_every + 1) * r->checkpoint_every;
+    const int64_t stop = PetscMin(r->last, PetscMin(next, s->iteration + BLOCK));
+    int64_t noted[6] = {0};
+
+    PetscCall(fm_sampler_run(s, stop - s->iteration));
+    for (int k = 0; k < FM_SOLVE_KINDS; k++) noted[k] = s->ledger_spent[k];
+    PetscCall(fm_lock_note(r->run->lock, noted));
+    progress(r, PETSC_FALSE);
+    if (s->iteration == next && next < r->last) PetscCall(fm_sampler_save(s, path));
+  }
+  if (s->iteration > r->first) progress(r, PETSC_TRUE);
+  PetscCall(fm_sampler_save(s, path));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode finish(reference *r) {
+  const int64_t total = fm_sampler_total(r->sampler);
+  int expectation;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("expectation", "none|exp", &expectation));
+  if (r->sampler->iteration < total)
+    fm_log("stopped at iteration %lld of %lld: continue with -resume",
+           (long long)r->sampler->iteration, (long long)total);
+  PetscCall(fm_reference_report(r->run, r->sampler, expectation ? PETSC_TRUE : PETSC_FALSE));
+  PetscCall(fm_result(r->run->results, "seconds", MPI_Wtime() - r->begin, "s"));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_command_reference(fm_run *run) {
+  reference r = {.run = run};
+  const char *latent;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_all_shots(run));
+  PetscCall(fm_option_text("latent", &latent));
+  if (latent[0]) PetscCall(load_flow(&r, latent));
+  PetscCall(build_target(&r));
+  PetscCall(build_sampler(&r));
+  PetscCall(sample(&r));
+  PetscCall(finish(&r));
+  PetscCall(fm_sampler_destroy(&r.sampler));
+  PetscCall(fm_potential_destroy(&r.potential));
+  PetscCall(PetscFree(r.tilt));
+  PetscCall(fm_target_destroy(&r.target));
+  PetscCall(PetscFree(r.theta));
+  PetscCall(fm_transport_destroy(&r.transport));
+  PetscFunctionReturn(0);
+}

@@ -1,0 +1,125 @@
+#include "cli/refinement.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+
+/* ---- from a checkpoint ---- */
+
+/* The network that the options describe where they differ from the checkpoint's: its weights
+   must fit by name and shape. */
+static PetscErrorCode respecify(fm_refinement *r, const char *path, fm_weights weights) {
+  fm_flow_spec spec = *fm_flow_get_spec(r->transport->flow);
+  fm_transport *old = r->transport, *made;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_flow_spec(spec.x, spec.y, PETSC_TRUE, &spec));
+  if (!memcmp(&spec, fm_flow_get_spec(old->flow), sizeof(spec))) PetscFunctionReturn(0);
+  PetscCall(fm_transport_create(&spec, &made));
+  PetscCall(fm_transport_whiten(made, old->x_mean, old->x_std, old->y_mean, old->y_std));
+  PetscCall(PetscFree(r->start));
+  PetscCall(fm_calloc(fm_flow_layout(made->flow)->size, &r->start));
+  PetscCall(fm_checkpoint_warm_start(r->run->comm.world, path, weights,
+                                     fm_flow_layout(made->flow), r->start));
+  PetscCall(fm_transport_destroy(&old));
+  r->transport = made;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode from_checkpoint(fm_refinement *r, const char *path) {
+  int weights;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
+  PetscCall(fm_checkpoint_load(r->run->comm.world, path, (fm_weights)weights, &r->transport,
+                               &r->start));
+  PetscCall(respecify(r, path, (fm_weights)weights));
+  PetscCall(
+      fm_target_create(&r->run->comm, r->transport->n, r->transport->m, NULL, &r->target));
+  fm_log("warm start from '%s'", path);
+  PetscFunctionReturn(0);
+}
+
+/* ---- from scratch ---- */
+
+static PetscErrorCode from_scratch(fm_refinement *r) {
+  fm_flow_spec spec;
+
+  PetscFunctionBegin;
+  PetscCall(fm_target_create(&r->run->comm, 0, 0, NULL, &r->target));
+  PetscCall(PetscMemzero(&spec, sizeof(spec)));
+  PetscCall(fm_run_flow_spec(fm_shape_vector(r->target->n), fm_shape_vector(r->target->m),
+                             PETSC_FALSE, &spec));
+  PetscCall(fm_transport_create(&spec, &r->transport));
+  PetscCall(fm_run_whiten(r->target, r->transport));
+  PetscCall(fm_calloc(fm_flow_layout(r->transport->flow)->size, &r->start));
+  PetscCall(fm_flow_initialize(r->transport->flow, (fm_rng){r->run->seed, FM_STREAM_INITIAL},
+                               r->start));
+  fm_log("from scratch: random weights");
+  PetscFunctionReturn(0);
+}
+
+/* ---- objective ---- */
+
+static PetscErrorCode build_objective(fm_refinement *r) {
+  fm_posterior_inputs in = {r->transport, r->target, FM_ESTIMATOR_TOTAL, 0, r->run->seed, 0, 0};
+  int estimator;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("estimator", "total|path", &estimator));
+  in.estimator = (fm_estimator)estimator;
+  PetscCall(fm_option_integer_in("latents", 0, INT64_MAX / 2, &in.latents));
+  PetscCall(fm_option_integer_in("batch_size", 1, 1 << 24, &in.batch));
+  PetscCall(fm_option_integer_in("steps_per_epoch", 1, INT64_MAX / 2, &in.steps_per_epoch));
+  PetscCall(fm_posterior_create(&in, &r->objective));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_refinement_create(fm_run *run, fm_refinement *r) {
+  fm_trainer_inputs inputs;
+  const char *path;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(r, sizeof(*r)));
+  r->run = run;
+  PetscCall(fm_option_text("warm_start", &path));
+  r->warm = path[0] ? PETSC_TRUE : PETSC_FALSE;
+  if (r->warm)
+    PetscCall(from_checkpoint(r, path));
+  else
+    PetscCall(from_scratch(r));
+  PetscCall(build_objective(r));
+  PetscCall(fm_run_trainer_inputs(r->run, r->transport, r->objective,
+                                  fm_operator_describe(r->target->op), &inputs));
+  PetscCall(fm_trainer_create(&inputs, &r->trainer));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_refinement_clear(fm_refinement *r) {
+  PetscFunctionBegin;
+  PetscCall(fm_trainer_destroy(&r->trainer));
+  PetscCall(fm_objective_destroy(&r->objective));
+  PetscCall(PetscFree(r->start));
+  PetscCall(fm_transport_destroy(&r->transport));
+  PetscCall(fm_target_destroy(&r->target));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_refinement_observe(fm_refinement *r) {
+  int train;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("train", "xlane|all", &train));
+  if (!fm_transport_sees(r->transport, r->target->y))
+    PetscCall(fm_transport_observe(r->transport, r->start, r->target->y));
+  r->transport->train = (fm_trained)train;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_refinement_begin(fm_refinement *r) {
+  fm_trainer *t = r->trainer;
+
+  PetscFunctionBegin;
+  if (!r->warm) PetscCall(fm_objective_start(r->objective, r->start));
+  PetscCall(PetscArraycpy(t->theta, r->start, t->layout->size));
+  PetscCall(PetscArraycpy(t->average, r->start, t->layout->size));
+  PetscFunctionReturn(0);
+}

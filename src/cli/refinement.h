@@ -1,0 +1,27 @@
+/* What `refine` sets up before its first step, and `check -at` again. */
+#ifndef FATHOM_REFINEMENT_H
+#define FATHOM_REFINEMENT_H
+
+#include "fathom/command.h"
+
+typedef struct fm_refinement {
+  fm_run *run; /* borrowed; the rest is owned */
+  fm_target *target;
+  fm_transport *transport;
+  fm_real *start; /* weights to begin with */
+  fm_objective *objective;
+  fm_trainer *trainer;
+  PetscBool warm;
+} fm_refinement;
+
+/* fm_refinement_create - target, flow, weights, objective and trainer from the options; step 0
+   is not prepared yet. Collective on world. */
+PetscErrorCode fm_refinement_create(fm_run *run, fm_refinement *r);
+PetscErrorCode fm_refinement_clear(fm_refinement *r);
+
+/* fm_refinement_observe - condition on the observed data and say what is trained. */
+PetscErrorCode fm_refinement_observe(fm_refinement *r);
+/* fm_refinement_begin - the trainer's weights before step 0. */
+PetscErrorCode fm_refinement_begin(fm_refinement *r);
+
+#endif

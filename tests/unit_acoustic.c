@@ -1,0 +1,416 @@
+/* The operators acoustic and born: the exact solution in a homogeneous medium, transposes and
+   derivatives with every feature, and what must be the same numbers. */
+#include "../operators/acoustic.h"
+#include "acoustic_cases.h"
+
+static const double tight = sizeof(fm_real) == 4 ? 1e-5 : 1e-12;
+
+/* ---- one part in and out ---- */
+
+typedef struct fixture {
+  fm_operator *op;
+  PetscInt part;
+  Vec x, dx, gx, d, dd, w;
+} fixture;
+
+static void vecs(fixture *f, PetscInt part) {
+  f->part = part;
+  fm_ok(fm_operator_create_vecs(f->op, part, &f->x, &f->d));
+  fm_ok(VecDuplicate(f->x, &f->dx));
+  fm_ok(VecDuplicate(f->x, &f->gx));
+  fm_ok(VecDuplicate(f->d, &f->dd));
+  fm_ok(VecDuplicate(f->d, &f->w));
+}
+
+static void free_vecs(fixture *f) {
+  Vec *all[] = {&f->x, &f->dx, &f->gx, &f->d, &f->dd, &f->w};
+
+  for (int k = 0; k < 6; k++) fm_ok(VecDestroy(all[k]));
+}
+
+static void end(fixture *f) {
+  free_vecs(f);
+  fm_ok(fm_operator_destroy(&f->op));
+}
+
+static void linearize(fixture *f, Vec x, Vec d) {
+  PetscBool ok;
+
+  fm_ok(fm_operator_linearize(f->op, f->part, x, d, &ok));
+  if (!ok) fail_msg("the solve failed: %s", fm_operator_reason(f->op));
+}
+
+static double norm(Vec v) {
+  double n;
+
+  fm_ok(VecNorm(v, NORM_2, &n));
+  return n;
+}
+
+static double dot(Vec a, Vec b) {
+  double n;
+
+  fm_ok(VecDot(a, b, &n));
+  return n;
+}
+
+/* |a - b| / |b| */
+static double apart(Vec a, Vec b) {
+  double n;
+  Vec c;
+
+  fm_ok(VecDuplicate(a, &c));
+  fm_ok(VecWAXPY(c, -1, a, b));
+  n = norm(c) / norm(b);
+  fm_ok(VecDestroy(&c));
+  return n;
+}
+
+/* ---- exact solutions ---- */
+
+/* u(t) = 1/(2 pi) int f(t - s) / sqrt(s^2 - r^2/c^2) ds, s = r/c cosh y, by the midpoint rule;
+   f is a Ricker wavelet from t = 0 on. */
+static double green(double t, double r, double c, double peak, double delay) {
+  const int n = 4000;
+  const double most = t * c > r ? acosh(t * c / r) : 0;
+  double sum = 0;
+
+  for (int k = 0; k < n; k++) {
+    const double s = t - r / c * cosh(most * (k + 0.5) / n);
+    const double a = pow(M_PI * peak * (s - delay), 2);
+
+    sum += (1 - 2 * a) * exp(-a) * most / n;
+  }
+  return sum / (2 * M_PI);
+}
+
+/* Relative L2 error at the receivers; image: less the source mirrored at z = 0. */
+static double error_at(const char *options, int samples, double dt, const double (*at)[2],
+                       int n, const double source[2], PetscBool image) {
+  double wrong = 0, size = 0;
+  const double *d;
+  fixture f = {.op = acoustic_make(PETSC_COMM_SELF, "acoustic", "%s", options)};
+
+  vecs(&f, 0);
+  fm_ok(VecSet(f.x, 2000));
+  linearize(&f, f.x, f.d);
+  fm_ok(VecGetArrayRead(f.d, &d));
+  for (int r = 0; r < n; r++)
+    for (int i = 0; i < samples; i++) {
+      const double away = at[r][1] - source[1];
+      double u = green(i * dt, hypot(at[r][0] - source[0], away), 2000, 10, 0.15);
+
+      if (image) u -= green(i * dt, hypot(at[r][0] + source[0], away), 2000, 10, 0.15);
+      wrong += pow(d[r * samples + i] - u, 2);
+      size += u * u;
+    }
+  fm_ok(VecRestoreArrayRead(f.d, &d));
+  end(&f);
+  return sqrt(wrong / size);
+}
+
+/* 8 points per wavelength at the maximum frequency, CFL number 0.4; receivers on and off nodes.
+   */
+#define HOMOGENEOUS                                                                            \
+  "-acoustic_shape 61x51 -acoustic_spacing 10 -acoustic_dt 0.002 -acoustic_steps 226 "         \
+  "-acoustic_wavelet_frequency 10 -acoustic_sources 303,151 -acoustic_receivers "              \
+  "303,251,404.4,188.1,160,400 -acoustic_velocity_min 2000 -acoustic_velocity_max 2000 "
+static const double here[2] = {303, 151},
+                    there[3][2] = {{303, 251}, {404.4, 188.1}, {160, 400}};
+
+static void greens_function(void **state) {
+  const double second = error_at(HOMOGENEOUS, 226, 0.002, there, 3, here, PETSC_FALSE);
+  const double fourth =
+      error_at(HOMOGENEOUS "-acoustic_time_order 4", 226, 0.002, there, 3, here, PETSC_FALSE);
+  const double plain = error_at(HOMOGENEOUS "-acoustic_time_dispersion 0", 226, 0.002, there, 3,
+                                here, PETSC_FALSE);
+  const double sixth =
+      error_at(HOMOGENEOUS "-acoustic_order 6", 226, 0.002, there, 3, here, PETSC_FALSE);
+
+  print_message("error to the exact solution: %.2e; fourth order in time %.2e; time dispersion "
+                "left in %.2e; sixth order in space %.2e\n",
+                second, fourth, plain, sixth);
+  assert_true(second < 8e-4 && fourth < 8e-4 && sixth < 8e-4);
+  assert_true(plain > 3 * second);
+}
+
+/* The image of the source has the opposite sign. Every second sample is recorded. */
+static void free_surface(void **state) {
+  const double source[2] = {52, 148}, at[2][2] = {{33, 250}, {121.7, 333.3}};
+  const double error = error_at(
+      "-acoustic_shape 41x51 -acoustic_spacing 10 -acoustic_dt 0.002 -acoustic_steps 225 "
+      "-acoustic_wavelet_frequency 10 -acoustic_sources 52,148 -acoustic_receivers "
+      "33,250,121.7,333.3 -acoustic_free_surface -acoustic_velocity_min 2000 "
+      "-acoustic_record_every 2",
+      113, 0.004, at, 2, source, PETSC_TRUE);
+
+  print_message("below a free surface: %.2e\n", error);
+  assert_true(error < 5e-3);
+}
+
+/* ---- transposes and derivatives ---- */
+
+#define SMALL                                                                                  \
+  "-acoustic_shape 20x17 -acoustic_spacing 10,12 -acoustic_steps 80 "                          \
+  "-acoustic_wavelet_frequency 20 -acoustic_sources 73,91.5,120,48 -acoustic_receivers "       \
+  "40,24,61.7,140,100,155.5,15,100 -acoustic_allow_dispersion "
+#define FAST "-acoustic_dt 0.0012 "
+
+typedef struct feature {
+  const char *options;
+  double centre, scale; /* of x */
+} feature;
+
+static const feature features[] = {
+    {FAST "-acoustic_layers 5", 2000, 80},
+    {FAST "-acoustic_layers 3,0,4,2 -acoustic_record_every 3", 2000, 80},
+    {FAST "-acoustic_free_surface -acoustic_layers 4 -acoustic_order 6", 2000, 80},
+    {FAST "-acoustic_time_order 4 -acoustic_free_surface -acoustic_layers 3", 2000, 80},
+    {FAST "-acoustic_order 4 -acoustic_unknown slowness2 -acoustic_layers 4", 2.5e-7, 2e-8},
+    {FAST
+     "-acoustic_order 2 -acoustic_unknown scaled -acoustic_background 2000 -acoustic_scale "
+     "80 -acoustic_layers 4",
+     0, 1},
+    {FAST "-acoustic_unknown bounded -acoustic_velocity_min 1500 -acoustic_velocity_max 2800 "
+          "-acoustic_free_surface -acoustic_record_every 2 -acoustic_layers 4",
+     0, 0.3},
+    {FAST "-tape_memory 100K -acoustic_layers 5", 2000, 80},
+};
+#define FEATURES ((int)(sizeof(features) / sizeof(features[0])))
+
+static void begin(fixture *f, const feature *a, const char *name, PetscInt part) {
+  f->op = acoustic_make(PETSC_COMM_SELF, name, SMALL "%s", a->options);
+  vecs(f, part);
+  acoustic_fill(f->x, 1, a->centre, a->scale);
+  acoustic_fill(f->dx, 2, 0, a->scale);
+  acoustic_fill(f->dd, 3, 0, 1);
+}
+
+static void dot_tests(void **state) {
+  double worst = 0;
+
+  for (int k = 0; k < FEATURES; k++)
+    for (PetscInt part = 0; part < 2; part++) {
+      fixture f;
+      double error;
+
+      begin(&f, &features[k], "acoustic", part);
+      linearize(&f, f.x, f.d);
+      fm_ok(fm_operator_jvp(f.op, part, f.dx, f.w));
+      fm_ok(fm_operator_vjp(f.op, part, f.dd, f.gx));
+      error = fabs(dot(f.w, f.dd) - dot(f.dx, f.gx)) / (norm(f.w) * norm(f.dd));
+      worst = fmax(worst, error);
+      assert_true(norm(f.w) > 1e-3 * norm(f.d));
+      fm_near(error, 0, tight);
+      end(&f);
+    }
+  print_message("dot tests, worst: %.1e\n", worst);
+}
+
+/* |F(x + h dx) - F(x) - h J dx| */
+static double remainder_of(fixture *f, double h, Vec jdx) {
+  fm_ok(VecWAXPY(f->gx, h, f->dx, f->x));
+  linearize(f, f->gx, f->w);
+  fm_ok(VecAXPY(f->w, -1, f->d));
+  fm_ok(VecAXPY(f->w, -h, jdx));
+  return norm(f->w);
+}
+
+static void taylor_tests(void **state) {
+  const double h = sizeof(fm_real) == 4 ? 0.25 : 1. / 64,
+               k = sizeof(fm_real) == 4 ? 0.06 : 1. / 256;
+
+  for (int i = 0; i < FEATURES; i++) {
+    double slope;
+    fixture f;
+    Vec jdx;
+
+    begin(&f, &features[i], "acoustic", 0);
+    fm_ok(VecDuplicate(f.d, &jdx));
+    linearize(&f, f.x, f.d);
+    fm_ok(fm_operator_jvp(f.op, 0, f.dx, jdx));
+    slope = log(remainder_of(&f, h, jdx) / remainder_of(&f, k, jdx)) / log(h / k);
+    if (fabs(slope - 2) > 0.1) fail_msg("%s: Taylor slope %.3f", features[i].options, slope);
+    fm_ok(VecDestroy(&jdx));
+    end(&f);
+  }
+}
+
+/* born at a background is the derivative of acoustic there, transposed too, for any part at any
+   time. */
+static void born_is_the_derivative(void **state) {
+  static const char *const options[] = {
+      "", "-acoustic_unknown slowness2", "-acoustic_unknown scaled -acoustic_scale 70",
+      "-acoustic_unknown bounded -acoustic_velocity_min 1500 -acoustic_velocity_max 2800"};
+  const double at[] = {2100, 1 / (2100. * 2100), 0, -log(1300. / 600 - 1)};
+
+  for (int k = 0; k < 4; k++) {
+    fixture a, b;
+    feature both = {.scale = 1};
+    char text[512];
+
+    snprintf(text, sizeof(text), FAST "-acoustic_layers 4 -acoustic_background 2100 %s",
+             options[k]);
+    both.options = text;
+    for (PetscInt part = 0; part < 2; part++) {
+      begin(&a, &both, "acoustic", part);
+      begin(&b, &both, "born", 1 - part);
+      linearize(&b, b.x, b.d); /* the other part, in between */
+      fm_ok(fm_operator_vjp(b.op, 1 - part, b.dd, b.gx));
+      b.part = part;
+      fm_ok(VecSet(a.x, at[k]));
+      linearize(&a, a.x, a.d);
+      fm_ok(fm_operator_jvp(a.op, part, a.dx, a.w));
+      linearize(&b, a.dx, b.d);
+      fm_near(apart(b.d, a.w), 0, tight);
+      fm_ok(fm_operator_vjp(a.op, part, a.dd, a.gx));
+      fm_ok(fm_operator_vjp(b.op, part, a.dd, b.gx));
+      fm_near(apart(b.gx, a.gx), 0, tight);
+      end(&a);
+      end(&b);
+    }
+  }
+}
+
+/* ---- the same numbers ---- */
+
+static void data_of(const char *options, PetscInt part, Vec *d) {
+  fixture f = {.op = acoustic_make(PETSC_COMM_SELF, "acoustic", SMALL FAST "%s", options)};
+
+  vecs(&f, part);
+  acoustic_fill(f.x, 1, 2000, 80);
+  linearize(&f, f.x, f.d);
+  fm_ok(VecDuplicate(f.d, d));
+  fm_ok(VecCopy(f.d, *d));
+  end(&f);
+}
+
+/* every third sample of all */
+static void record_every(void **state) {
+  const double *all, *some;
+  Vec a, b;
+
+  data_of("", 0, &a);
+  data_of("-acoustic_record_every 3", 0, &b);
+  fm_ok(VecGetArrayRead(a, &all));
+  fm_ok(VecGetArrayRead(b, &some));
+  for (int r = 0; r < 4; r++)
+    for (int i = 0; i < 27; i++) assert_true(some[r * 27 + i] == all[r * 80 + 3 * i]);
+  fm_ok(VecRestoreArrayRead(a, &all));
+  fm_ok(VecRestoreArrayRead(b, &some));
+  fm_ok(VecDestroy(&a));
+  fm_ok(VecDestroy(&b));
+}
+
+/* The same receivers for each shot, said twice. */
+static void moving_receivers(void **state) {
+  const double at[2][4][2] = {{{40, 24}, {61.7, 140}, {100, 155.5}, {15, 100}},
+                              {{40, 24}, {100, 155.5}, {100, 155.5}, {61.7, 140}}};
+  const int of_one[2][4] = {{0, 1, 2, 3}, {0, 2, 2, 1}};
+  const double *x, *y;
+  Vec a, b;
+
+  acoustic_file(PETSC_COMM_SELF, "unit_acoustic.h5", "/r", 3, (int64_t[]){2, 4, 2},
+                &at[0][0][0]);
+  for (int part = 0; part < 2; part++) {
+    data_of("", part, &a);
+    data_of("-acoustic_receivers unit_acoustic.h5:/r", part, &b);
+    fm_ok(VecGetArrayRead(a, &x));
+    fm_ok(VecGetArrayRead(b, &y));
+    for (int r = 0; r < 4; r++)
+      assert_memory_equal(y + r * 80, x + of_one[part][r] * 80, 80 * sizeof(double));
+    fm_ok(VecRestoreArrayRead(a, &x));
+    fm_ok(VecRestoreArrayRead(b, &y));
+    fm_ok(VecDestroy(&a));
+    fm_ok(VecDestroy(&b));
+  }
+  remove("unit_acoustic.h5");
+}
+
+/* A wavelet of 1e-60 of the size gives 1e-60 of the data, in float too; a gradient likewise. */
+static void any_unit(void **state) {
+  double wavelet[80], tiny = ldexp(1, -200);
+  fixture f[2];
+
+  for (int i = 0; i < 80; i++) {
+    const double a = pow(M_PI * 20 * (i * 0.0012 - 0.05), 2);
+
+    wavelet[i] = (1 - 2 * a) * exp(-a);
+  }
+  for (int k = 0; k < 2; k++) {
+    acoustic_file(PETSC_COMM_SELF, "unit_acoustic.h5", "/w", 1, (int64_t[]){80}, wavelet);
+    f[k].op = acoustic_make(
+        PETSC_COMM_SELF, "acoustic", "%s",
+        "-acoustic_shape 20x17 -acoustic_spacing 10,12 -acoustic_steps 80 -acoustic_sources "
+        "73,91.5 -acoustic_receivers 40,24,61.7,140 -acoustic_allow_dispersion " FAST
+        "-acoustic_wavelet unit_acoustic.h5:/w");
+    vecs(&f[k], 0);
+    acoustic_fill(f[k].x, 1, 2000, 80);
+    acoustic_fill(f[k].dd, 3, 0, k ? tiny : 1);
+    linearize(&f[k], f[k].x, f[k].d);
+    fm_ok(fm_operator_vjp(f[k].op, 0, f[k].dd, f[k].gx));
+    for (int i = 0; i < 80; i++) wavelet[i] *= tiny;
+  }
+  assert_true(norm(f[0].d) > 0 && norm(f[0].gx) > 0);
+  fm_ok(VecScale(f[1].d, 1 / tiny));
+  fm_ok(VecScale(f[1].gx, 1 / tiny));
+  fm_ok(VecScale(f[1].gx, 1 / tiny));
+  assert_true(apart(f[1].d, f[0].d) == 0 && apart(f[1].gx, f[0].gx) == 0);
+  for (int k = 0; k < 2; k++) end(&f[k]);
+  remove("unit_acoustic.h5");
+}
+
+/* What is radiated from one place and received at another is the same the other way about:
+   nothing absorbs here. */
+static void reciprocity(void **state) {
+  static const char *const ways[] = {"-acoustic_sources 73,91.5 -acoustic_receivers 40.3,40",
+                                     "-acoustic_sources 40.3,40 -acoustic_receivers 73,91.5"};
+  Vec d[2];
+
+  for (int k = 0; k < 2; k++) {
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s -acoustic_layers 0", ways[k]);
+    data_of(text, 0, &d[k]);
+  }
+  fm_near(apart(d[0], d[1]), 0, sizeof(fm_real) == 4 ? 2e-5 : 1e-12);
+  for (int k = 0; k < 2; k++) fm_ok(VecDestroy(&d[k]));
+}
+
+/* A supershot is the signed sum of its shots, in data and derivatives; afterwards all is as
+   before. */
+static void encoded_shots(void **state) {
+  const double sign[2] = {1, -1};
+  fixture f[2];
+  Vec sum, single;
+
+  for (int p = 0; p < 2; p++) {
+    begin(&f[p], &features[0], "acoustic", p);
+    linearize(&f[p], f[p].x, f[p].d);
+    fm_ok(fm_operator_vjp(f[p].op, p, f[p].dd, f[p].gx));
+  }
+  fm_ok(VecDuplicate(f[0].d, &sum));
+  fm_ok(VecDuplicate(f[0].gx, &single));
+  fm_ok(VecWAXPY(sum, -1, f[1].d, f[0].d));
+  fm_ok(VecCopy(f[0].gx, single));
+  fm_ok(VecAXPY(f[0].gx, -1, f[1].gx));
+  fm_ok(fm_operator_encode(f[1].op, sign));
+  linearize(&f[1], f[1].x, f[1].d);
+  fm_near(apart(f[1].d, sum), 0, tight);
+  fm_ok(fm_operator_vjp(f[1].op, 1, f[1].dd, f[1].gx));
+  fm_near(apart(f[1].gx, f[0].gx), 0, tight);
+  fm_ok(fm_operator_encode(f[1].op, NULL));
+  f[1].part = 0;
+  linearize(&f[1], f[1].x, f[1].d);
+  fm_ok(fm_operator_vjp(f[1].op, 0, f[1].dd, f[1].gx));
+  assert_true(apart(f[1].d, f[0].d) == 0 && apart(f[1].gx, single) == 0);
+  fm_ok(VecDestroy(&sum));
+  fm_ok(VecDestroy(&single));
+  for (int p = 0; p < 2; p++) end(&f[p]);
+}
+
+FM_TEST_MAIN(cmocka_unit_test(greens_function), cmocka_unit_test(free_surface),
+             cmocka_unit_test(dot_tests), cmocka_unit_test(taylor_tests),
+             cmocka_unit_test(born_is_the_derivative), cmocka_unit_test(record_every),
+             cmocka_unit_test(moving_receivers), cmocka_unit_test(any_unit),
+             cmocka_unit_test(reciprocity), cmocka_unit_test(encoded_shots))

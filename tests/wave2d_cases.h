@@ -1,0 +1,117 @@
+/* Shots for the tests of wave2d: grids of every kind, points of our own between nodes. */
+#ifndef WAVE2D_CASES_H
+#define WAVE2D_CASES_H
+
+#include "../operators/wave2d.h"
+#include "fathom/rng.h"
+#include "fm_test.h"
+
+typedef struct wave_case {
+  const char *name;
+  int64_t nz, nx, layer[FM_SIDES];
+  PetscBool free_surface;
+} wave_case;
+
+/* Odd sizes and uneven spacings: nothing is symmetric. */
+static const wave_case wave_cases[] = {
+    {"no layers", 41, 37, {0, 0, 0, 0}, PETSC_FALSE},
+    {"layers", 33, 45, {8, 8, 8, 8}, PETSC_FALSE},
+    {"free surface", 35, 29, {0, 9, 6, 6}, PETSC_TRUE},
+    {"uneven layers", 38, 31, {5, 11, 0, 7}, PETSC_FALSE},
+};
+#define WAVE_CASES ((int)(sizeof(wave_cases) / sizeof(wave_cases[0])))
+
+typedef struct wave_fixture {
+  fm_wave2d_spec spec;
+  fm_wave2d *wave;
+  fm_wave2d_shot shot;
+  fm_wave2d_point source[3], receiver[7];
+  double amplitude[3];
+  double *wavelet, *c, *dc, *g;    /* [steps], [nz][nx] */
+  fm_real *trace, *dtrace, *other; /* [steps][receivers] */
+  int64_t nmodel, ntrace;
+} wave_fixture;
+
+static inline double wave_uniform(uint64_t name, int64_t index) {
+  fm_real x;
+
+  fm_rng_normal((fm_rng){77, FM_STREAM_CHECK}, name, (uint64_t)index, 1, &x);
+  return 0.5 * erfc(-(double)x / sqrt(2.));
+}
+
+/* `nodes` a side with weights that nothing symmetric has, nowhere outside the grid with its
+   layers. A point beside the edge reaches into them; one on a node is 1 there. */
+static inline fm_wave2d_point wave_point(const fm_wave2d_spec *s, uint64_t name, int64_t z,
+                                         int64_t x, int nodes) {
+  fm_wave2d_point p = {.z = z, .z0 = z, .x0 = x, .nz = nodes, .nx = nodes};
+  const int64_t top = s->free_surface ? 0 : -s->layer[FM_TOP];
+
+  if (nodes > 1) {
+    p.z0 = PetscClipInterval(z - 3, top, s->nz + s->layer[FM_BOTTOM] - nodes);
+    p.x0 = PetscClipInterval(x - 3, -s->layer[FM_LEFT], s->nx + s->layer[FM_RIGHT] - nodes);
+  }
+  for (int k = 0; k < nodes; k++) {
+    p.wz[k] = nodes == 1 ? 1 : wave_uniform(name, k) - 0.2;
+    p.wx[k] = nodes == 1 ? 1 : wave_uniform(name, 8 + k) - 0.2;
+  }
+  return p;
+}
+
+static inline void wave_begin(wave_fixture *f, const wave_case *c, MPI_Comm comm, int order,
+                              int time_order, int64_t steps, int64_t tape_bytes) {
+  const int64_t n = c->nz * c->nx, m = 7 * steps;
+  fm_wave2d_spec *s = &f->spec;
+
+  *s = (fm_wave2d_spec){.comm = comm,
+                        .nz = c->nz,
+                        .nx = c->nx,
+                        .dz = 10,
+                        .dx = 12,
+                        .steps = steps,
+                        .order = order,
+                        .time_order = time_order,
+                        .free_surface = c->free_surface,
+                        .layer_velocity = 2300,
+                        .layer_frequency = 15,
+                        .tape_bytes = tape_bytes};
+  memcpy(s->layer, c->layer, sizeof(s->layer));
+  s->dt = 0.7 * fm_wave2d_limit(s) / 3000;
+  f->nmodel = n;
+  f->ntrace = m;
+  fm_ok(PetscMalloc4(steps, &f->wavelet, n, &f->c, n, &f->dc, n, &f->g));
+  fm_ok(PetscMalloc3(m, &f->trace, m, &f->dtrace, m, &f->other));
+  for (int64_t i = 0; i < n; i++) {
+    f->c[i] = 2000 + 900 * wave_uniform(1, i);
+    f->dc[i] = 2 * wave_uniform(2, i) - 1;
+  }
+  for (int64_t t = 0; t < steps; t++) {
+    const double a = acos(-1.) * 15 * ((double)t * s->dt - 0.06);
+
+    f->wavelet[t] = (1 - 2 * a * a) * exp(-a * a);
+  }
+  for (int k = 0; k < 3; k++) {
+    f->source[k] = wave_point(s, 10 + (uint64_t)k, 3 + 9 * k, 20 - 8 * k, k == 1 ? 1 : 8);
+    f->amplitude[k] = 1 + 0.3 * k;
+  }
+  for (int k = 0; k < 7; k++)
+    f->receiver[k] =
+        wave_point(s, 20 + (uint64_t)k, 2 + 5 * k, 1 + 4 * k, k % 3 == 1 ? 1 : 8 - k % 2);
+  f->shot = (fm_wave2d_shot){3, 7, f->source, f->receiver, f->amplitude, f->wavelet};
+  fm_ok(fm_wave2d_create(s, &f->wave));
+  fm_ok(fm_wave2d_set_velocity(f->wave, f->c));
+}
+
+static inline void wave_end(wave_fixture *f) {
+  fm_ok(fm_wave2d_destroy(&f->wave));
+  fm_ok(PetscFree4(f->wavelet, f->c, f->dc, f->g));
+  fm_ok(PetscFree3(f->trace, f->dtrace, f->other));
+}
+
+static inline double wave_dot(int64_t n, const fm_real *a, const fm_real *b) {
+  double sum = 0;
+
+  for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+  return sum;
+}
+
+#endif
