@@ -60,8 +60,10 @@ static PetscErrorCode write_data(fm_acoustic *a, double scale, Vec v, PetscBool 
     if (!isfinite(a->data[i])) *finite = PETSC_FALSE;
   PetscCall(VecGetOwnershipRange(v, &low, &high));
   PetscCall(VecGetArrayWrite(v, &mine));
-  for (PetscInt i = low; i < high; i++)
-    mine[i - low] = scale * (double)a->data[i % a->samples * nr + i / a->samples];
+  for (int64_t i = low, r = low / a->samples, t = low % a->samples; i < high; i++) {
+    mine[i - low] = scale * (double)a->data[t * nr + r];
+    if (++t == a->samples) t = 0, r++;
+  }
   PetscCall(VecRestoreArrayWrite(v, &mine));
   PetscFunctionReturn(0);
 }
@@ -74,9 +76,9 @@ static PetscErrorCode read_data(fm_acoustic *a, Vec v, double *unit) {
   PetscFunctionBegin;
   PetscCall(fm_gather_read(a->of_d, v, &all));
   *unit = unit_of(a->samples * nr, all);
-  for (int64_t i = 0; i < a->samples; i++)
-    for (int64_t r = 0; r < nr; r++)
-      a->data[i * nr + r] = (fm_real)(all[r * a->samples + i] / *unit);
+  for (int64_t r = 0; r < nr; r++)
+    for (int64_t t = 0; t < a->samples; t++)
+      a->data[t * nr + r] = (fm_real)(all[r * a->samples + t] / *unit);
   fm_dispersion_adjoint(a->dispersion, nr, a->data, a->trace);
   PetscFunctionReturn(0);
 }
@@ -110,7 +112,7 @@ PetscErrorCode fm_acoustic_jvp(fm_operator *op, PetscInt part, Vec dx, Vec dd) {
   unit = unit_of(nodes, a->node);
   for (int64_t i = 0; i < nodes; i++) a->node[i] /= unit;
   shot_of(a, part, &shot);
-  PetscCall(fm_wave2d_born(a->wave, &shot, a->node, a->trace));
+  PetscCall(fm_wave2d_born(a->wave, &shot, fm_acoustic_to_grid(a, a->node), a->trace));
   PetscCall(write_data(a, a->unit * unit, dd, &(PetscBool){0}));
   PetscFunctionReturn(0);
 }
@@ -120,15 +122,16 @@ PetscErrorCode fm_acoustic_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx) {
   fm_wave2d_shot shot;
   PetscInt low, high;
   double *mine, unit;
+  const double *g;
 
   PetscFunctionBegin;
   PetscCall(read_data(a, dd, &unit));
   shot_of(a, part, &shot);
-  PetscCall(fm_wave2d_adjoint(a->wave, &shot, a->trace, a->node));
+  PetscCall(fm_wave2d_adjoint(a->wave, &shot, a->trace, a->grid));
+  g = fm_acoustic_from_grid(a, a->grid);
   PetscCall(VecGetOwnershipRange(gx, &low, &high));
   PetscCall(VecGetArrayWrite(gx, &mine));
-  for (PetscInt i = low; i < high; i++)
-    mine[i - low] = a->slope[i] * a->node[i] * (a->unit * unit);
+  for (PetscInt i = low; i < high; i++) mine[i - low] = a->slope[i] * g[i] * (a->unit * unit);
   PetscCall(VecRestoreArrayWrite(gx, &mine));
   PetscFunctionReturn(0);
 }
@@ -148,7 +151,7 @@ static PetscErrorCode set_model(fm_operator *op, Vec x, PetscBool *ok) {
   PetscCall(PetscMemcmp(a->c, a->next, (size_t)op->x_size * sizeof(double), &same));
   if (same) PetscFunctionReturn(0);
   PetscCall(PetscArraycpy(a->c, a->next, (size_t)op->x_size));
-  PetscCall(fm_wave2d_set_velocity(a->wave, a->c));
+  PetscCall(fm_acoustic_set_velocity(a));
   PetscFunctionReturn(0);
 }
 

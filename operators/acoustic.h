@@ -14,7 +14,8 @@
 #include "wave2d.h"
 
 typedef struct fm_acoustic {
-  fm_wave2d_spec spec; /* steps: of the time loop, a few more than the user's */
+  int64_t nz, nx, coarsen; /* of the model; every coarsen-th node is one of the grid */
+  fm_wave2d_spec spec;     /* the grid; steps: of the time loop, a few more than the user's */
   fm_survey *survey;
   fm_velocity *velocity;
   fm_dispersion *dispersion;
@@ -29,6 +30,7 @@ typedef struct fm_acoustic {
   PetscInt adjoint_part;      /* whose tape born keeps, -1: none */
   double *c, *next, *slope;   /* [nz][nx] m/s, of the model at hand; dc/dx */
   double *node;               /* [nz][nx] scratch */
+  double *coarse, *grid;      /* [spec.nz][spec.nx] velocity on the grid, scratch */
   fm_real *trace;             /* [spec.steps][receiver] */
   fm_real *data;              /* [samples][receiver] */
   fm_gather *of_x, *of_d;
@@ -67,6 +69,15 @@ PetscBool fm_acoustic_model_fault(const fm_acoustic *a, const double *c, char *r
 /* fm_acoustic_least_points - points per wavelength that central differences of an order (2, 4,
    6, 8) need for a phase velocity within 1 % of the exact one. */
 double fm_acoustic_least_points(int order);
+
+/* ---- acoustic_coarse.c ---- */
+
+/* fm_acoustic_set_velocity - a->c on the grid for the following solves. */
+PetscErrorCode fm_acoustic_set_velocity(fm_acoustic *a);
+/* fm_acoustic_to_grid - its derivative at a->c, of dc[nz][nx]; _from_grid - the transpose, of
+   g[spec.nz][spec.nx]. The result is borrowed: the argument itself, a->grid or a->node. */
+const double *fm_acoustic_to_grid(fm_acoustic *a, const double *dc);
+const double *fm_acoustic_from_grid(fm_acoustic *a, const double *g);
 
 /* ---- acoustic.c ---- */
 

@@ -98,7 +98,8 @@ static PetscBool too_slow(const fm_acoustic *a, double low) {
 
 PetscBool fm_acoustic_model_fault(const fm_acoustic *a, const double *c, char *reason,
                                   size_t size) {
-  const int64_t nx = a->spec.nx, fault = fm_velocity_fault(a->velocity, c);
+  const int64_t nx = a->nx, fault = fm_velocity_fault(a->velocity, c);
+  const double k = (double)a->coarsen;
   double low, high;
   int64_t i;
 
@@ -112,7 +113,7 @@ PetscBool fm_acoustic_model_fault(const fm_acoustic *a, const double *c, char *r
   if (a->spec.dt * high > fm_wave2d_limit(&a->spec)) {
     snprintf(reason, size,
              "velocity %.6g m/s at (z, x) = (%.6g, %.6g) m needs dt <= %.6g s; dt is %.6g s",
-             high, (double)(i / nx) * a->spec.dz, (double)(i % nx) * a->spec.dx,
+             high, (double)(i / nx) * a->spec.dz / k, (double)(i % nx) * a->spec.dx / k,
              stable_dt(a, high), a->spec.dt);
     return PETSC_TRUE;
   }

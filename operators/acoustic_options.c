@@ -12,6 +12,9 @@ const fm_option fm_acoustic_options[] = {
     {"acoustic_shape", FM_OPTION_TEXT, "", PHYSICS, "nodes of the model, NZxNX"},
     {"acoustic_spacing", FM_OPTION_ARRAY, "", PHYSICS,
      "distance of the nodes in m, H or DZ,DX"},
+    {"acoustic_coarsen", FM_OPTION_INTEGER, "1", PHYSICS,
+     "solve on every so many-th node of the model, squared slowness averaged around it: a "
+     "low-fidelity twin of the same unknowns and data"},
     {"acoustic_dt", FM_OPTION_REAL, "", PHYSICS, "time step in s"},
     {"acoustic_steps", FM_OPTION_INTEGER, "", PHYSICS,
      "samples of the time loop, t = 0 included"},
@@ -65,24 +68,42 @@ const fm_option fm_acoustic_options[] = {
 /* ---- options of the grid ---- */
 
 /* "200x300" */
-static PetscErrorCode read_shape(MPI_Comm comm, fm_wave2d_spec *spec) {
+static PetscErrorCode read_shape(MPI_Comm comm, fm_acoustic *a) {
   const char *text;
   char *end;
   PetscBool good;
 
   PetscFunctionBegin;
   PetscCall(fm_option_text("acoustic_shape", &text));
-  spec->nz = strtoll(text, &end, 10);
+  a->nz = strtoll(text, &end, 10);
   good = end != text && *end == 'x' && isdigit((unsigned char)end[1]);
-  if (good) spec->nx = strtoll(end + 1, &end, 10);
+  if (good) a->nx = strtoll(end + 1, &end, 10);
   fm_check(good && !*end, comm, PETSC_ERR_USER,
            "-acoustic_shape takes the nodes of the model as NZxNX, such as 200x300, not '%s'",
            text);
-  fm_check(spec->nz >= 1 && spec->nx >= 1 && spec->nz <= MOST_NODES && spec->nx <= MOST_NODES &&
-               spec->nz * spec->nx <= PETSC_MAX_INT,
+  fm_check(a->nz >= 2 && a->nx >= 2 && a->nz <= MOST_NODES && a->nx <= MOST_NODES &&
+               a->nz * a->nx <= PETSC_MAX_INT,
            comm, PETSC_ERR_USER,
-           "-acoustic_shape %s: 1 to %d nodes a side and fewer than 2^31 together are possible",
+           "-acoustic_shape %s: 2 to %d nodes a side and fewer than 2^31 together are possible",
            text, MOST_NODES);
+  PetscFunctionReturn(0);
+}
+
+/* The grid that is solved on. */
+static PetscErrorCode coarsen(MPI_Comm comm, fm_acoustic *a) {
+  fm_wave2d_spec *spec = &a->spec;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_integer_in("acoustic_coarsen", 1, MOST_NODES, &a->coarsen));
+  fm_check((a->nz - 1) % a->coarsen == 0 && (a->nx - 1) % a->coarsen == 0, comm, PETSC_ERR_USER,
+           "-acoustic_coarsen %lld leaves the last row or column of %lldx%lld nodes out: the "
+           "nodes less one must be its multiples",
+           (long long)a->coarsen, (long long)a->nz, (long long)a->nx);
+  spec->nz = (a->nz - 1) / a->coarsen + 1;
+  spec->nx = (a->nx - 1) / a->coarsen + 1;
+  spec->dz *= (double)a->coarsen;
+  spec->dx *= (double)a->coarsen;
+  a->amplitude = 1 / (spec->dz * spec->dx);
   PetscFunctionReturn(0);
 }
 
@@ -144,13 +165,13 @@ PetscErrorCode fm_acoustic_read_grid(MPI_Comm comm, fm_acoustic *a) {
 
   PetscFunctionBegin;
   for (int k = 0; k < 4; k++) PetscCall(need(comm, needed[k]));
-  PetscCall(read_shape(comm, spec));
+  PetscCall(read_shape(comm, a));
   PetscCall(read_few(comm, "acoustic_spacing", "H or DZ,DX", 2, spacing));
   spec->dz = spacing[0];
   spec->dx = spacing[1];
-  a->amplitude = 1 / (spec->dz * spec->dx);
   fm_check(spec->dz > 0 && spec->dx > 0, comm, PETSC_ERR_USER,
            "-acoustic_spacing must be positive: it is %.6g,%.6g m", spec->dz, spec->dx);
+  PetscCall(coarsen(comm, a));
   PetscCall(fm_option_real_in("acoustic_dt", 1e-12, 1e6, &spec->dt));
   PetscCall(fm_option_integer_in("acoustic_steps", 2, 100000000, &a->steps));
   PetscCall(fm_option_integer_in("acoustic_record_every", 1, a->steps, &a->every));

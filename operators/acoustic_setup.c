@@ -167,7 +167,7 @@ static PetscErrorCode read_all(MPI_Comm space, fm_acoustic *a) {
   PetscFunctionBegin;
   PetscCall(fm_acoustic_read_grid(space, a));
   PetscCall(fm_acoustic_read_tape_memory(space, &a->spec.tape_bytes));
-  PetscCall(fm_velocity_create(space, a->spec.nz, a->spec.nx, &a->velocity));
+  PetscCall(fm_velocity_create(space, a->nz, a->nx, &a->velocity));
   PetscCall(create_wavelet(space, a));
   PetscCall(fm_survey_create(space, &a->spec, &a->survey));
   PetscCall(fm_acoustic_preflight(space, a));
@@ -183,7 +183,7 @@ static PetscErrorCode set_sizes(fm_operator *op, const fm_acoustic *a) {
   fm_check(a->spec.steps * a->survey->nreceiver <= PETSC_MAX_INT, op->space, PETSC_ERR_USER,
            "%lld receivers of %lld steps are more than 2^31 numbers a shot",
            (long long)a->survey->nreceiver, (long long)a->spec.steps);
-  op->x_size = a->spec.nz * a->spec.nx;
+  op->x_size = a->nz * a->nx;
   op->d_size = a->survey->nshot * of_shot;
   op->nparts = (PetscInt)a->survey->nshot;
   PetscFunctionReturn(0);
@@ -191,10 +191,12 @@ static PetscErrorCode set_sizes(fm_operator *op, const fm_acoustic *a) {
 
 static PetscErrorCode create_arrays(fm_operator *op, fm_acoustic *a) {
   const int64_t nodes = op->x_size, nr = a->survey->nreceiver;
+  const int64_t grid = a->spec.nz * a->spec.nx;
   Vec x, d;
 
   PetscFunctionBegin;
   PetscCall(PetscCalloc4(nodes, &a->c, nodes, &a->next, nodes, &a->slope, nodes, &a->node));
+  PetscCall(PetscCalloc2(grid, &a->coarse, grid, &a->grid));
   PetscCall(PetscCalloc2(a->spec.steps * nr, &a->trace, a->samples * nr, &a->data));
   PetscCall(fm_acoustic_create_vecs(op, 0, &x, &d));
   PetscCall(fm_gather_create(x, &a->of_x));
@@ -208,13 +210,18 @@ static PetscErrorCode create_arrays(fm_operator *op, fm_acoustic *a) {
 static PetscErrorCode describe(fm_operator *op, const fm_acoustic *a) {
   static const char *const unknown[] = {"velocity", "squared slowness", "scaled velocity",
                                         "bounded velocity"};
+  const double k = (double)a->coarsen;
+  char coarse[64] = "";
 
   PetscFunctionBegin;
+  if (a->coarsen > 1)
+    PetscCall(PetscSNPrintf(coarse, sizeof(coarse), " solved on %lldx%lld",
+                            (long long)a->spec.nz, (long long)a->spec.nx));
   PetscCall(PetscSNPrintf(
       op->description, sizeof(op->description),
-      "%s, %lldx%lld nodes of %.6gx%.6g m, order %d, %d in time, %lld steps of %.6g s, %s%lld "
-      "shots of %lld receivers, %s",
-      op->name, (long long)a->spec.nz, (long long)a->spec.nx, a->spec.dz, a->spec.dx,
+      "%s, %lldx%lld nodes of %.6gx%.6g m%s, order %d, %d in time, %lld steps of %.6g s, "
+      "%s%lld shots of %lld receivers, %s",
+      op->name, (long long)a->nz, (long long)a->nx, a->spec.dz / k, a->spec.dx / k, coarse,
       a->spec.order, a->spec.time_order, (long long)a->steps, a->spec.dt,
       a->spec.free_surface ? "free surface, " : "", (long long)a->survey->nshot,
       (long long)a->survey->nreceiver, unknown[a->velocity->unknown]));
@@ -253,6 +260,7 @@ PetscErrorCode fm_acoustic_destroy(fm_operator *op) {
   PetscCall(PetscFree(a->wavelet));
   PetscCall(PetscFree(a->sign));
   PetscCall(PetscFree4(a->c, a->next, a->slope, a->node));
+  PetscCall(PetscFree2(a->coarse, a->grid));
   PetscCall(PetscFree2(a->trace, a->data));
   PetscCall(PetscFree(a));
   PetscFunctionReturn(0);

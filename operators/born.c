@@ -20,7 +20,7 @@ static PetscErrorCode born_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx) {
   fm_acoustic *a = (fm_acoustic *)op->data;
 
   PetscFunctionBegin;
-  if (a->adjoint_part != part) PetscCall(fm_wave2d_set_velocity(a->wave, a->c));
+  if (a->adjoint_part != part) PetscCall(fm_acoustic_set_velocity(a));
   a->adjoint_part = part;
   PetscCall(fm_acoustic_vjp(op, part, dd, gx));
   PetscFunctionReturn(0);
@@ -65,6 +65,6 @@ PetscErrorCode fm_born_create(fm_operator *op) {
   a->adjoint_part = -1;
   PetscCall(PetscArraycpy(a->c, a->velocity->background, (size_t)op->x_size));
   fm_velocity_slope(a->velocity, a->c, a->slope);
-  PetscCall(fm_wave2d_set_velocity(a->wave, a->c));
+  PetscCall(fm_acoustic_set_velocity(a));
   PetscFunctionReturn(0);
 }

@@ -23,10 +23,9 @@ PetscErrorCode fm_halo_create(const fm_strip *strip, fm_real *field, int64_t str
   const PetscMPIInt neighbour[2] = {strip->above, strip->below};
   fm_real *const send[2] = {field, field + (strip->count - halo) * stride};
   fm_real *const receive[2] = {field - halo * stride, field + strip->count * stride};
-  PetscMPIInt count;
+  const PetscMPIInt count = (PetscMPIInt)(halo * stride);
 
   PetscFunctionBegin;
-  PetscCall(PetscMPIIntCast((PetscInt)(halo * stride), &count));
   exchange->n = 0;
   for (int side = 0; side < 2; side++) {
     MPI_Request *request = exchange->request + exchange->n;

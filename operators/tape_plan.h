@@ -41,7 +41,8 @@ PetscErrorCode fm_tape_plan_create(int64_t steps, int64_t record, int64_t checkp
                                    int64_t bytes, fm_tape_plan *plan);
 PetscErrorCode fm_tape_plan_destroy(fm_tape_plan *plan);
 
-/* fm_tape_plan_bytes - most that it holds at a time, for records and checkpoints of any size. */
+/* fm_tape_plan_bytes - most that it holds at a time, for records and checkpoints of any
+   size. */
 int64_t fm_tape_plan_bytes(const fm_tape_plan *plan, int64_t record, int64_t checkpoint);
 
 #endif

@@ -5,12 +5,16 @@
 
 /* ---- create ---- */
 
+/* Rows with their layers, of all ranks. */
+static int64_t rows_of(const fm_wave2d_spec *spec) {
+  return spec->nz + spec->layer[FM_TOP] + spec->layer[FM_BOTTOM];
+}
+
 int64_t fm_wave2d_most_ranks(const fm_wave2d_spec *spec) {
-  const int64_t rows = spec->nz + spec->layer[FM_TOP] + spec->layer[FM_BOTTOM];
   const int64_t least =
       PetscMax(spec->layer[FM_TOP], spec->layer[FM_BOTTOM]) + 2 * FM_WAVE2D_HALO;
 
-  return PetscMax(1, rows / least);
+  return PetscMax(1, rows_of(spec) / least);
 }
 
 double fm_wave2d_limit(const fm_wave2d_spec *spec) {
@@ -31,12 +35,15 @@ static PetscErrorCode check_spec(const fm_wave2d_spec *spec) {
   fm_check(spec->nz >= 2 && spec->nx >= 2, spec->comm, PETSC_ERR_USER,
            "a model of %" PRId64 "x%" PRId64 " nodes has no inside; it takes 2x2", spec->nz,
            spec->nx);
+  fm_check(spec->nz <= INT32_MAX / spec->nx, spec->comm, PETSC_ERR_USER,
+           "a model of %" PRId64 "x%" PRId64 " nodes is too large; %d nodes are the most",
+           spec->nz, spec->nx, INT32_MAX);
   PetscCallMPI(MPI_Comm_size(spec->comm, &size));
   fm_check(size <= most, spec->comm, PETSC_ERR_USER,
            "%d ranks cannot share the %" PRId64
            " rows of a shot: a strip has a layer and 8 rows, so that %" PRId64
            " is the most; take fewer ranks a sample, or split the shots",
-           size, spec->nz + spec->layer[FM_TOP] + spec->layer[FM_BOTTOM], most);
+           size, rows_of(spec), most);
   PetscFunctionReturn(0);
 }
 
@@ -48,35 +55,33 @@ static void set_shape(fm_wave2d *wave) {
   wave->width = (wave->columns + LANES - 1) / LANES * LANES;
   wave->stride = wave->width + LANES;
   if (wave->stride / LANES % 2 == 0) wave->stride += LANES; /* rows meet in no cache set */
-  wave->scale_z = (fm_real)(1 / (spec->dz * spec->dz));
   fm_stencil_set(&wave->stencil, spec->order, spec->dz, spec->dx);
 }
 
-static void describe_tape(const fm_wave2d *wave, fm_tape_spec *tape) {
-  const int64_t rows = wave->spec.nz + wave->spec.layer[FM_TOP] + wave->spec.layer[FM_BOTTOM];
-
-  *tape = (fm_tape_spec){.steps = wave->spec.steps - 1,
-                         .record_bytes = wave->rows * wave->width * (int64_t)sizeof(fm_real),
-                         .total_record_bytes = rows * wave->width * (int64_t)sizeof(fm_real),
-                         .checkpoint_bytes = fm_wave2d_checkpoint_bytes(wave),
-                         .bytes = wave->spec.tape_bytes,
-                         .option = "tape_memory"};
-}
-
+/* The plan is made of what all ranks hold together: the rank whose layers make its checkpoints
+   largest, for its records, counts for all. */
 PetscErrorCode fm_wave2d_tape_create(fm_wave2d *wave) {
-  fm_tape_spec tape;
+  const fm_wave2d_spec *spec = &wave->spec;
+  const int64_t rows = rows_of(spec);
+  fm_tape_spec tape = {.steps = spec->steps - 1,
+                       .record_bytes = wave->rows * wave->width * (int64_t)sizeof(fm_real),
+                       .total_record_bytes = rows * wave->width * (int64_t)sizeof(fm_real),
+                       .checkpoint_bytes = fm_wave2d_checkpoint_bytes(wave),
+                       .bytes = spec->tape_bytes,
+                       .option = "tape_memory"};
+  const int64_t all = (tape.checkpoint_bytes * rows + wave->rows - 1) / wave->rows;
 
   PetscFunctionBegin;
-  if (wave->tape || wave->spec.steps < 2) PetscFunctionReturn(0);
-  describe_tape(wave, &tape);
-  PetscCallMPI(MPI_Allreduce(&tape.checkpoint_bytes, &tape.total_checkpoint_bytes, 1,
-                             MPI_INT64_T, MPI_SUM, wave->spec.comm));
+  if (wave->tape || spec->steps < 2) PetscFunctionReturn(0);
+  PetscCallMPI(
+      MPI_Allreduce(&all, &tape.total_checkpoint_bytes, 1, MPI_INT64_T, MPI_MAX, spec->comm));
   PetscCall(fm_tape_create(&tape, &wave->tape));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_wave2d_create(const fm_wave2d_spec *spec, fm_wave2d **out) {
-  const int64_t rows = spec->nz + spec->layer[FM_TOP] + spec->layer[FM_BOTTOM];
+  const int64_t rows = rows_of(spec);
+  PetscErrorCode code = 0;
   fm_wave2d *wave;
 
   PetscFunctionBegin;
@@ -86,8 +91,11 @@ PetscErrorCode fm_wave2d_create(const fm_wave2d_spec *spec, fm_wave2d **out) {
   PetscCall(fm_strip_create(spec->comm, rows, &wave->strip));
   set_shape(wave);
   PetscCall(fm_wave2d_layers_create(wave));
+  PetscCall(fm_wave2d_order_create(wave));
   PetscCall(fm_wave2d_memory_create(wave));
-  if (spec->tape_bytes) PetscCall(fm_wave2d_tape_create(wave));
+  if (spec->tape_bytes) code = fm_wave2d_tape_create(wave);
+  if (code) (void)fm_wave2d_destroy(&wave);
+  PetscCall(code);
   *out = wave;
   PetscFunctionReturn(0);
 }
@@ -97,6 +105,7 @@ PetscErrorCode fm_wave2d_destroy(fm_wave2d **wave) {
   if (!*wave) PetscFunctionReturn(0);
   PetscCall(fm_tape_destroy(&(*wave)->tape));
   PetscCall(fm_wave2d_memory_destroy(*wave));
+  PetscCall(fm_wave2d_order_destroy(*wave));
   PetscCall(fm_wave2d_layers_destroy(*wave));
   PetscCall(PetscFree(*wave));
   PetscFunctionReturn(0);

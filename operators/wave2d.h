@@ -7,8 +7,9 @@
 
        a^n     = L u^n + s^n                              L: central differences and the layers
        u^{n+1} = 2 u^n - u^{n-1} + V a^n                  V = c^2 dt^2; second order in time
-       u^{n+1} = 2 u^n - u^{n-1} + V (a^n + L0 V a^n/12)  fourth (L0: without the layers)
-       d^n     = R u^n,                                   n = 0 .. steps-1, t = n dt
+       u^{n+1} = 2 u^n - u^{n-1} + V (a^n + (L0 V a^n + s^{n+1} - 2 s^n + s^{n-1})/12)
+                                                        fourth (L0: without the layers)
+       d^n     = R u^n,                                 n = 0 .. steps-1, t = n dt
 
    Strips of rows over comm, halo 4: u has the same bits on any number of ranks. All numbers of
    the time loop are fm_real; denormals are flushed there. */

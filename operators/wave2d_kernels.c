@@ -31,8 +31,9 @@ double fm_stencil_spectral_radius(int order, double dz, double dx) {
 }
 
 #define INLINE static inline __attribute__((always_inline))
-/* a b + c, rounded once where the machine does that in one instruction: said so, the compiler has no
-   choice of what to fuse, and all copies of an expression give the same bits. */
+
+/* a b + c, rounded once where the machine does that in one instruction. Said so, the compiler
+   has no choice of what to fuse: all copies of an expression give the same bits. */
 INLINE fm_real fma_of(fm_real a, fm_real b, fm_real c) {
 #if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA)
   return a * b + c;
@@ -43,14 +44,15 @@ INLINE fm_real fma_of(fm_real a, fm_real b, fm_real c) {
 #endif
 }
 
-#define LANES_OF(i, from)                                                                      \
-  _Pragma("GCC ivdep") for (int64_t i = from; i < from + FM_WAVE2D_LANES; i++)
+/* A row in vectors, whatever their length: the inner loop has a constant number of turns and no
+   remainder. */
 #define EACH(i)                                                                                \
   for (int64_t i##0 = 0; i##0 < width; i##0 += FM_WAVE2D_LANES)                                \
   _Pragma("GCC ivdep") for (int64_t i = i##0; i < i##0 + FM_WAVE2D_LANES; i++)
 
 /* ---- differences; m is the radius, a constant wherever this is inlined ---- */
 
+/* Rows are done together so that each is loaded once for the differences along z. */
 INLINE void laplace(const int m, const int n, const fm_stencil *s, const fm_real *const *row,
                     int64_t width, fm_real *out) {
   const fm_real centre = s->z[0] + s->x[0];
@@ -96,20 +98,48 @@ void fm_rows_laplace(const fm_stencil *s, const fm_real *const *row, int n, int6
 
 /* ---- layers ---- */
 
-void fm_layer_row(const fm_layer_coefficients *c, fm_real scale, int64_t width,
-                  const fm_real *const *row, const fm_real *above, fm_real *psi, fm_real *zeta,
-                  fm_real *out) {
+/* The second difference of v at i along one direction. */
+INLINE fm_real second_at(const int m, const fm_real *c, const fm_real *v, int64_t i,
+                         int64_t stride) {
+  fm_real sum = c[0] * v[i];
+
+#pragma GCC unroll 4
+  for (int k = 1; k <= m; k++) sum = fma_of(c[k], v[i - k * stride] + v[i + k * stride], sum);
+  return sum;
+}
+
+/* CALL(m) with the radius a constant. */
+#define WITH_RADIUS(radius, CALL)                                                              \
+  switch (radius) {                                                                            \
+  case 1: CALL(1); break;                                                                      \
+  case 2: CALL(2); break;                                                                      \
+  case 3: CALL(3); break;                                                                      \
+  default: CALL(4);                                                                            \
+  }
+
+INLINE void layer_row(const int m, const fm_layer_coefficients *c, const fm_stencil *s,
+                      int64_t width, int64_t stride, const fm_real *u, const fm_real *above,
+                      fm_real *psi, fm_real *zeta, fm_real *out) {
   const fm_layer_coefficients l = *c;
+  const fm_stencil t = *s;
 
   EACH(i) {
-    const fm_real up = row[0][i] - row[-1][i], down = row[1][i] - row[0][i];
-    const fm_real p = fma_of(l.half_a, down, l.half_b * psi[i]), d = p - above[i];
-    const fm_real z = fma_of(l.a, fma_of(scale, down - up, d), l.b * zeta[i]);
+    const fm_real p = fma_of(l.half_a, u[i + stride] - u[i], l.half_b * psi[i]);
+    const fm_real d = p - above[i];
+    const fm_real z = fma_of(l.a, second_at(m, t.z, u, i, stride) + d, l.b * zeta[i]);
 
     psi[i] = p;
     zeta[i] = z;
     out[i] += d + z;
   }
+}
+
+void fm_layer_row(const fm_layer_coefficients *c, const fm_stencil *s, int64_t width,
+                  int64_t stride, const fm_real *u, const fm_real *above, fm_real *psi,
+                  fm_real *zeta, fm_real *out) {
+#define CALL(m) layer_row(m, c, s, width, stride, u, above, psi, zeta, out)
+  WITH_RADIUS(s->radius, CALL)
+#undef CALL
 }
 
 void fm_layer_row_filter(const fm_layer_coefficients *c, int64_t width, const fm_real *h,
@@ -119,27 +149,37 @@ void fm_layer_row_filter(const fm_layer_coefficients *c, int64_t width, const fm
   EACH(i) zeta[i] = fma_of(l.a, h[i], l.b * zeta[i]);
 }
 
-void fm_layer_row_transposed(const fm_layer_coefficients *c, fm_real scale, int64_t width,
-                             const fm_real *const *row, const fm_real *above, fm_real *psi,
-                             fm_real *zeta, fm_real *out) {
-  const fm_layer_coefficients l = c[0], m = c[1];
+INLINE void layer_row_transposed(const int m, const fm_layer_coefficients *c,
+                                 const fm_stencil *s, int64_t width, int64_t stride,
+                                 const fm_real *h, const fm_real *above, fm_real *psi,
+                                 const fm_real *zeta, fm_real *out) {
+  const fm_layer_coefficients l = *c;
+  const fm_stencil t = *s;
 
   EACH(i) {
-    const fm_real z = zeta[i], below = fma_of(m.a, row[1][i], m.b * zeta[i + width]);
-    const fm_real down = below - z, up = z - zeta[i - width];
-    const fm_real p = fma_of(l.half_a, (row[1][i] - row[0][i]) + down, l.half_b * psi[i]);
+    const fm_real change = (h[i + stride] - h[i]) + (zeta[i + width] - zeta[i]);
+    const fm_real p = fma_of(l.half_a, change, l.half_b * psi[i]);
 
-    zeta[i + width] = below;
     psi[i] = p;
-    out[i] += fma_of(scale, down - up, p - above[i]);
+    out[i] += second_at(m, t.z, zeta, i, width) + (p - above[i]);
   }
+}
+
+void fm_layer_row_transposed(const fm_layer_coefficients *c, const fm_stencil *s, int64_t width,
+                             int64_t stride, const fm_real *h, const fm_real *above,
+                             fm_real *psi, const fm_real *zeta, fm_real *out){
+#define CALL(m) layer_row_transposed(m, c, s, width, stride, h, above, psi, zeta, out)
+    WITH_RADIUS(s->radius, CALL)
+#undef CALL
 }
 
 #define EACH_ROW(n, r) for (int r = 0; r < n; r++)
 
-void fm_columns_add(const fm_layer_columns *c, int n, const fm_real *u, int64_t stride,
-                    fm_real *psi, fm_real *zeta, fm_real *out, int64_t out_stride) {
+INLINE void columns_add(const int m, const fm_layer_columns *c, const fm_stencil *s, int n,
+                        const fm_real *u, int64_t stride, fm_real *psi, fm_real *zeta,
+                        fm_real *out, int64_t out_stride) {
   const int64_t width = c->width;
+  const fm_stencil t = *s;
 
   EACH_ROW(n, r) {
     const fm_real *v = u + r * stride;
@@ -152,8 +192,8 @@ void fm_columns_add(const fm_layer_columns *c, int n, const fm_real *u, int64_t 
     fm_real *z = zeta + r * c->stride, *o = out + r * out_stride;
 
     EACH(i) {
-      const fm_real d = p[i] - p[i - 1], u2 = (v[i + 1] - v[i]) - (v[i] - v[i - 1]);
-      const fm_real e = fma_of(c->a[i], fma_of(c->scale, u2, d), c->b[i] * z[i]);
+      const fm_real d = p[i] - p[i - 1];
+      const fm_real e = fma_of(c->a[i], second_at(m, t.x, v, i, 1) + d, c->b[i] * z[i]);
 
       z[i] = e;
       o[i] += d + e;
@@ -161,10 +201,19 @@ void fm_columns_add(const fm_layer_columns *c, int n, const fm_real *u, int64_t 
   }
 }
 
-void fm_columns_add_transposed(const fm_layer_columns *c, int n, const fm_real *h,
-                               int64_t stride, fm_real *psi, fm_real *zeta, fm_real *out,
-                               int64_t out_stride) {
+void fm_columns_add(const fm_layer_columns *c, const fm_stencil *s, int n, const fm_real *u,
+                    int64_t stride, fm_real *psi, fm_real *zeta, fm_real *out,
+                    int64_t out_stride){
+#define CALL(m) columns_add(m, c, s, n, u, stride, psi, zeta, out, out_stride)
+    WITH_RADIUS(s->radius, CALL)
+#undef CALL
+}
+
+INLINE void columns_add_transposed(const int m, const fm_layer_columns *c, const fm_stencil *s,
+                                   int n, const fm_real *h, int64_t stride, fm_real *psi,
+                                   fm_real *zeta, fm_real *out, int64_t out_stride) {
   const int64_t width = c->width;
+  const fm_stencil t = *s;
 
   EACH_ROW(n, r) {
     const fm_real *g = h + r * stride;
@@ -183,8 +232,16 @@ void fm_columns_add_transposed(const fm_layer_columns *c, int n, const fm_real *
     const fm_real *z = zeta + r * c->stride, *p = psi + r * c->stride;
     fm_real *o = out + r * out_stride;
 
-    EACH(i) o[i] += fma_of(c->scale, (z[i + 1] - z[i]) - (z[i] - z[i - 1]), p[i] - p[i - 1]);
+    EACH(i) o[i] += second_at(m, t.x, z, i, 1) + (p[i] - p[i - 1]);
   }
+}
+
+void fm_columns_add_transposed(const fm_layer_columns *c, const fm_stencil *s, int n,
+                               const fm_real *h, int64_t stride, fm_real *psi, fm_real *zeta,
+                               fm_real *out, int64_t out_stride) {
+#define CALL(m) columns_add_transposed(m, c, s, n, h, stride, psi, zeta, out, out_stride)
+  WITH_RADIUS(s->radius, CALL)
+#undef CALL
 }
 
 /* ---- updates ---- */
@@ -230,6 +287,10 @@ void fm_row_step_fourth(int64_t width, const fm_real *now, const fm_real *v, con
   const fm_real twelfth = (fm_real)(1. / 12);
 
   EACH(i) next[i] = fma_of(twelfth * v[i], y[i], (2 * now[i] - next[i]) + w[i]);
+}
+
+void fm_row_copy(int64_t width, const fm_real *a, fm_real *out) {
+  memcpy(out, a, (size_t)width * sizeof(fm_real));
 }
 
 void fm_row_multiply(int64_t width, const fm_real *a, const fm_real *b, fm_real *out) {

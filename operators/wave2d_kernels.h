@@ -1,4 +1,4 @@
-/* wave2d_kernels - array mathematics of wave2d: differences, layers, updates, a few rows a call.
+/* wave2d_kernels - array mathematics of wave2d: differences, layers, steps, a few rows a call.
 
    A row is `width` numbers, a multiple of FM_WAVE2D_LANES, with at least 4 zeros before and
    behind where a difference along x reaches there. A number is made by the same operations in
@@ -19,7 +19,7 @@ typedef struct fm_stencil {
 } fm_stencil;
 
 void fm_stencil_set(fm_stencil *stencil, int order, double dz, double dx);
-/* fm_stencil_spectral_radius - spectral radius of the two second differences together, 1/m^2. */
+/* fm_stencil_spectral_radius - of the two second differences together, 1/m^2. */
 double fm_stencil_spectral_radius(int order, double dz, double dx);
 
 /* out[r] = D2 row[r] along z and x, r = 0 .. n-1, out [n][width]; n <= FM_WAVE2D_BLOCK. Rows
@@ -32,34 +32,35 @@ typedef struct fm_layer_coefficients {
   fm_real a, b, half_a, half_b;
 } fm_layer_coefficients;
 
-/* out += what a layer adds to D2 u along z in row[0]; above: psi of the row before. scale is
-   1/spacing^2. */
-void fm_layer_row(const fm_layer_coefficients *c, fm_real scale, int64_t width,
-                  const fm_real *const *row, const fm_real *above, fm_real *psi, fm_real *zeta,
-                  fm_real *out);
-/* The transpose; zeta of the next row, zeta + width, is made here, that of a band's first row by the filter. c[1] is
-   of the next row. */
-void fm_layer_row_transposed(const fm_layer_coefficients *c, fm_real scale, int64_t width,
-                             const fm_real *const *row, const fm_real *above, fm_real *psi,
-                             fm_real *zeta, fm_real *out);
+/* out += what a layer adds to D2 u along z. u is the row, its neighbours `stride` away; above:
+   psi of the row before. */
+void fm_layer_row(const fm_layer_coefficients *c, const fm_stencil *s, int64_t width,
+                  int64_t stride, const fm_real *u, const fm_real *above, fm_real *psi,
+                  fm_real *zeta, fm_real *out);
+/* The transpose, in two sweeps: the filter makes zeta of every row of the layer first. Rows of
+   zeta are `width` apart, with zeros before and behind the layer. */
 void fm_layer_row_filter(const fm_layer_coefficients *c, int64_t width, const fm_real *h,
                          fm_real *zeta);
+void fm_layer_row_transposed(const fm_layer_coefficients *c, const fm_stencil *s, int64_t width,
+                             int64_t stride, const fm_real *h, const fm_real *above,
+                             fm_real *psi, const fm_real *zeta, fm_real *out);
 
 /* A layer left or right, in the columns first .. first+width-1 of all rows. */
 typedef struct fm_layer_columns {
   int64_t first, width;             /* multiples of FM_WAVE2D_LANES */
   int64_t stride;                   /* of psi and zeta; zeros between their rows */
   int64_t used, nused;              /* what is not 0 of psi and zeta, from first on */
-  fm_real scale;                    /* 1/dx^2 */
   fm_real *a, *b, *half_a, *half_b; /* [width] */
 } fm_layer_columns;
 
-/* out += what a layer adds to D2 u along x; u and out begin at the layer's first column. */
-void fm_columns_add(const fm_layer_columns *c, int n, const fm_real *u, int64_t stride,
-                    fm_real *psi, fm_real *zeta, fm_real *out, int64_t out_stride);
-void fm_columns_add_transposed(const fm_layer_columns *c, int n, const fm_real *h,
-                               int64_t stride, fm_real *psi, fm_real *zeta, fm_real *out,
-                               int64_t out_stride);
+/* out += what a layer adds to D2 u along x, in n rows; u, psi, zeta and out begin in the first
+   row, u and out at the layer's first column. */
+void fm_columns_add(const fm_layer_columns *c, const fm_stencil *s, int n, const fm_real *u,
+                    int64_t stride, fm_real *psi, fm_real *zeta, fm_real *out,
+                    int64_t out_stride);
+void fm_columns_add_transposed(const fm_layer_columns *c, const fm_stencil *s, int n,
+                               const fm_real *h, int64_t stride, fm_real *psi, fm_real *zeta,
+                               fm_real *out, int64_t out_stride);
 
 /* next = 2 now - next + v a. */
 void fm_row_step(int64_t width, const fm_real *now, const fm_real *v, const fm_real *a,
@@ -74,7 +75,8 @@ void fm_row_step_back(int64_t width, const fm_real *q, const fm_real *v, const f
 /* next = 2 now - next + w + v y/12. */
 void fm_row_step_fourth(int64_t width, const fm_real *now, const fm_real *v, const fm_real *w,
                         const fm_real *y, fm_real *next);
-/* out = a b, out += a b, out += a b/12. */
+/* out = a, out = a b, out += a b, out += a b/12. */
+void fm_row_copy(int64_t width, const fm_real *a, fm_real *out);
 void fm_row_multiply(int64_t width, const fm_real *a, const fm_real *b, fm_real *out);
 void fm_row_multiply_add(int64_t width, const fm_real *a, const fm_real *b, fm_real *out);
 void fm_row_multiply_add_12th(int64_t width, const fm_real *a, const fm_real *b, fm_real *out);

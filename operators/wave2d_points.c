@@ -9,8 +9,9 @@ static void localise(const fm_wave2d *wave, const fm_wave2d_point *p, wave2d_nod
   const int64_t high = PetscClipInterval(wave->rows - z0, 0, p->nz);
 
   node->at = z0 * wave->stride + x0;
-  node->low = (int)low;
-  node->high = (int)high;
+  node->row = z0;
+  node->low = low;
+  node->high = high;
   node->nz = p->nz;
   node->nx = p->nx;
   node->mine = z >= 0 && z < wave->rows ? PETSC_TRUE : PETSC_FALSE;
@@ -29,13 +30,15 @@ PetscErrorCode fm_wave2d_points_create(const fm_wave2d *wave, int64_t n,
 }
 
 void fm_wave2d_add(const fm_wave2d *wave, const wave2d_node *node, const fm_real *weight,
-                   fm_real value, fm_real *field) {
-  for (int i = node->low; i < node->high; i++) {
-    const fm_real s = value * node->wz[i];
-    const fm_real *w = weight + node->at + i * wave->stride;
-    fm_real *f = field + node->at + i * wave->stride;
+                   fm_real value, int64_t low, int64_t high, fm_real *field) {
+  const int64_t first = PetscMax(node->low, low - node->row);
+  const int64_t last = PetscMin(node->high, high - node->row);
 
-    for (int j = 0; j < node->nx; j++) f[j] += w[j] * (s * node->wx[j]);
+  for (int64_t i = first; i < last; i++) {
+    const int64_t at = node->at + i * wave->stride;
+    const fm_real s = value * node->wz[i];
+
+    for (int j = 0; j < node->nx; j++) field[at + j] += weight[at + j] * (s * node->wx[j]);
   }
 }
 

@@ -45,16 +45,18 @@ static PetscErrorCode end(fm_wave2d *wave) {
   PetscFunctionReturn(0);
 }
 
-/* Each number is on one rank and 0 on the others: joined bit by bit, even -0 stays what it is. */
+/* Each number is on one rank and 0 on the others: joined bit by bit, even -0 stays as it is. */
 static PetscErrorCode complete(const fm_wave2d *wave, fm_real *trace) {
   const int64_t words = wave->spec.steps * wave->shot->nreceiver * (int64_t)sizeof(fm_real) / 4;
-  PetscMPIInt n;
+  const int64_t most = 1 << 30; /* a message */
 
   PetscFunctionBegin;
   if (wave->strip.above == MPI_PROC_NULL && wave->strip.below == MPI_PROC_NULL)
     PetscFunctionReturn(0);
-  PetscCall(PetscMPIIntCast((PetscInt)words, &n));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, trace, n, MPI_UINT32_T, MPI_BOR, wave->spec.comm));
+  for (int64_t at = 0; at < words; at += most)
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, (uint32_t *)trace + at,
+                               (PetscMPIInt)PetscMin(most, words - at), MPI_UINT32_T, MPI_BOR,
+                               wave->spec.comm));
   PetscFunctionReturn(0);
 }
 
@@ -154,12 +156,9 @@ PetscErrorCode fm_wave2d_forward(fm_wave2d *wave, const fm_wave2d_shot *shot, Pe
 /* From q^{N-1} = V R^T r^{N-1}, N the steps. */
 static PetscErrorCode sweep_back(fm_wave2d *wave) {
   const fm_tape_loop loop = loop_of(wave);
-  wave2d_state *state = &wave->adjoint;
 
   PetscFunctionBegin;
-  fm_wave2d_zero(wave, state);
-  fm_wave2d_start_back(wave);
-  PetscCall(fm_wave2d_exchange(wave, &state->u[state->now]));
+  PetscCall(fm_wave2d_start_back(wave));
   PetscCall(fm_wave2d_tape_create(wave));
   if (wave->tape) PetscCall(fm_tape_reverse(wave->tape, &loop));
   PetscFunctionReturn(0);
@@ -187,8 +186,8 @@ static PetscErrorCode gather(const fm_wave2d *wave, double *g) {
     const int64_t high =
         PetscClipInterval(fm_strip_first(rows, rank + 1, size) - top, 0, spec->nz);
 
-    PetscCall(PetscMPIIntCast((PetscInt)(low * spec->nx), &first[rank]));
-    PetscCall(PetscMPIIntCast((PetscInt)((high - low) * spec->nx), &count[rank]));
+    first[rank] = (PetscMPIInt)(low * spec->nx); /* fm_wave2d_create saw to it */
+    count[rank] = (PetscMPIInt)((high - low) * spec->nx);
   }
   PetscCallMPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, g, count, first, MPI_DOUBLE,
                               spec->comm));
@@ -221,7 +220,7 @@ static PetscErrorCode sweep_born(fm_wave2d *wave) {
   fm_wave2d_zero(wave, &wave->forward);
   fm_wave2d_zero(wave, &wave->adjoint);
   for (int64_t n = 0; n + 1 < wave->spec.steps; n++) {
-    PetscCall(fm_wave2d_step_born(wave, n, wave->record, wave->dv));
+    PetscCall(fm_wave2d_step_born(wave, n));
     fm_wave2d_sample(wave, state->u[state->now].at,
                      wave->trace + (n + 1) * wave->shot->nreceiver);
   }

@@ -26,8 +26,8 @@ static fm_real *carve_field(fm_wave2d *wave) {
 
 static void carve_state(fm_wave2d *wave, wave2d_state *state) {
   for (int k = 0; k < 2; k++) state->u[k].at = carve_field(wave);
-  state->psi_z = carve(wave, (wave->slots + 1) * wave->width);
-  state->zeta_z = carve(wave, (wave->slots + 1) * wave->width);
+  state->psi_z = carve(wave, wave->slots * wave->width);
+  state->zeta_z = carve(wave, wave->slots * wave->width);
   for (int k = 0; k < wave->nside; k++) {
     const int64_t count = wave->rows * wave->side[k].stride + LANES;
     fm_real *psi = carve(wave, count), *zeta = carve(wave, count);
@@ -47,7 +47,6 @@ static void carve_all(fm_wave2d *wave) {
   wave->image = carve_field(wave);
   wave->dv = carve_field(wave);
   wave->record = carve(wave, wave->rows * wave->width);
-  wave->shell = carve(wave, (wave->slots + 1) * wave->width);
   if (wave->spec.time_order == 4) {
     wave->w.at = carve_field(wave);
     wave->h.at = carve_field(wave);
@@ -104,8 +103,8 @@ static void zero(fm_real *from, int64_t count) {
 void fm_wave2d_zero(const fm_wave2d *wave, wave2d_state *state) {
   for (int k = 0; k < 2; k++)
     zero(state->u[k].at - HALO * wave->stride, (wave->rows + 2 * HALO) * wave->stride);
-  zero(state->psi_z, (wave->slots + 1) * wave->width);
-  zero(state->zeta_z, (wave->slots + 1) * wave->width);
+  zero(state->psi_z, wave->slots * wave->width);
+  zero(state->zeta_z, wave->slots * wave->width);
   for (int k = 0; k < wave->nside; k++) {
     zero(state->psi_x[k], wave->rows * wave->side[k].stride);
     zero(state->zeta_x[k], wave->rows * wave->side[k].stride);
@@ -115,60 +114,62 @@ void fm_wave2d_zero(const fm_wave2d *wave, wave2d_state *state) {
 
 typedef enum { COUNT, SAVE, RESTORE } direction;
 
-/* rows of `count` numbers, `stride` from one to the next, to or from the cursor. */
-static void pack(direction what, fm_real *from, int64_t rows, int64_t count, int64_t stride,
-                 fm_real **cursor) {
+/* A checkpoint on its way: `at` numbers are done. */
+typedef struct parcel {
+  direction what;
+  fm_real *memory;
+  int64_t at;
+} parcel;
+
+/* rows of `count` numbers, `stride` from one to the next. */
+static void pack(parcel *p, fm_real *from, int64_t rows, int64_t count, int64_t stride) {
   const size_t bytes = (size_t)count * sizeof(fm_real);
 
-  for (int64_t r = 0; what != COUNT && r < rows; r++) {
-    fm_real *here = from + r * stride, *there = *cursor + r * count;
-
-    memcpy(what == SAVE ? there : here, what == SAVE ? here : there, bytes);
+  for (int64_t r = 0; r < rows; r++, p->at += count) {
+    if (p->what == SAVE) memcpy(p->memory + p->at, from + r * stride, bytes);
+    if (p->what == RESTORE) memcpy(from + r * stride, p->memory + p->at, bytes);
   }
-  *cursor += rows * count;
 }
 
-/* Own rows, own columns, and of the layers what is not zero. */
-static void pack_state(const fm_wave2d *wave, const wave2d_state *state, direction what,
-                       fm_real **cursor) {
-  for (int k = 0; k < 2; k++)
-    pack(what, state->u[k ? !state->now : state->now].at, wave->rows, wave->columns,
-         wave->stride, cursor);
+/* Own rows, own columns, and of the layers what is not zero. Returns the numbers. */
+static int64_t pack_state(const fm_wave2d *wave, const wave2d_state *state, direction what,
+                          fm_real *memory) {
+  parcel p = {what, memory, 0};
+
+  pack(&p, state->u[state->now].at, wave->rows, wave->columns, wave->stride);
+  pack(&p, state->u[!state->now].at, wave->rows, wave->columns, wave->stride);
   for (int k = 0; k < wave->nband; k++) {
     const wave2d_band *band = &wave->band[k];
     const int64_t at = band->slot * wave->width;
 
-    pack(what, state->psi_z + at, band->count, wave->columns, wave->width, cursor);
-    pack(what, state->zeta_z + at, band->count, wave->columns, wave->width, cursor);
+    pack(&p, state->psi_z + at, band->count, wave->columns, wave->width);
+    pack(&p, state->zeta_z + at, band->count, wave->columns, wave->width);
   }
   for (int k = 0; k < wave->nside; k++) {
     const fm_layer_columns *side = &wave->side[k];
 
-    pack(what, state->psi_x[k] + side->used, wave->rows, side->nused, side->stride, cursor);
-    pack(what, state->zeta_x[k] + side->used, wave->rows, side->nused, side->stride, cursor);
+    pack(&p, state->psi_x[k] + side->used, wave->rows, side->nused, side->stride);
+    pack(&p, state->zeta_x[k] + side->used, wave->rows, side->nused, side->stride);
   }
+  return p.at;
 }
 
 int64_t fm_wave2d_checkpoint_bytes(const fm_wave2d *wave) {
-  fm_real *cursor = NULL;
-
-  pack_state(wave, &wave->forward, COUNT, &cursor);
-  return (int64_t)(uintptr_t)cursor;
+  return pack_state(wave, &wave->forward, COUNT, NULL) * (int64_t)sizeof(fm_real);
 }
 
 void fm_wave2d_save(const fm_wave2d *wave, const wave2d_state *state, void *checkpoint) {
-  fm_real *cursor = (fm_real *)checkpoint;
-
-  pack_state(wave, state, SAVE, &cursor);
+  pack_state(wave, state, SAVE, (fm_real *)checkpoint);
 }
 
 PetscErrorCode fm_wave2d_restore(const fm_wave2d *wave, wave2d_state *state,
                                  const void *checkpoint) {
-  fm_real *cursor = (fm_real *)(uintptr_t)checkpoint;
+  wave2d_field *now = &state->u[state->now];
 
   PetscFunctionBegin;
-  pack_state(wave, state, RESTORE, &cursor);
-  PetscCall(fm_wave2d_exchange(wave, &state->u[state->now]));
+  pack_state(wave, state, RESTORE, (fm_real *)(uintptr_t)checkpoint);
+  PetscCall(fm_halo_start(&now->halo));
+  PetscCall(fm_wave2d_complete(wave, now));
   PetscFunctionReturn(0);
 }
 
@@ -180,9 +181,8 @@ static void mirror(const fm_wave2d *wave, fm_real *u) {
       u[i - k * wave->stride] = -u[i + k * wave->stride];
 }
 
-PetscErrorCode fm_wave2d_exchange(const fm_wave2d *wave, wave2d_field *field) {
+PetscErrorCode fm_wave2d_complete(const fm_wave2d *wave, wave2d_field *field) {
   PetscFunctionBegin;
-  PetscCall(fm_halo_start(&field->halo));
   PetscCall(fm_halo_wait(&field->halo));
   if (wave->spec.free_surface && wave->strip.above == MPI_PROC_NULL) mirror(wave, field->at);
   PetscFunctionReturn(0);

@@ -1,309 +1,266 @@
 #include "wave2d_impl.h"
-#include <string.h>
 
-#define BLOCK FM_WAVE2D_BLOCK
+#define EACH_ROW(z, block)                                                                     \
+  for (int64_t z = (block).first; z < (block).first + (block).count; z++)
 
-static fm_real *row_of(const fm_wave2d *wave, fm_real *field, int64_t z) {
-  return field + z * wave->stride;
+static fm_real *row_of(const fm_wave2d *wave, const fm_real *field, int64_t z) {
+  return (fm_real *)(uintptr_t)field + z * wave->stride;
 }
 
-/* ---- sources and receivers ---- */
-
-static double wavelet_at(const fm_wave2d *wave, int64_t n) {
-  return n < 0 || n >= wave->spec.steps ? 0 : wave->shot->wavelet[n];
+/* Row z in a buffer that holds a block. */
+static fm_real *of_block(const fm_wave2d *wave, wave2d_block block, int64_t z,
+                         fm_real *buffer) {
+  return buffer + (z - block.first) * wave->width;
 }
 
-/* s^n of order 2, and what order 4 in time adds to it: dt^2 s_tt/12. */
-static double source_at(const fm_wave2d *wave, int64_t n) { return wavelet_at(wave, n); }
-static double source_change(const fm_wave2d *wave, int64_t n) {
-  return (wavelet_at(wave, n + 1) - 2 * wavelet_at(wave, n) + wavelet_at(wave, n - 1)) / 12;
-}
-
-/* field += weight f s(x), all sources. */
-static void add_sources(const fm_wave2d *wave, double f, const fm_real *weight,
-                        fm_real *field) {
-  for (int64_t k = 0; k < wave->shot->nsource; k++)
-    fm_wave2d_add(wave, &wave->source[k], weight, (fm_real)(wave->shot->amplitude[k] * f),
-                  field);
-}
-
-/* field += V R^T r^n. */
-static void add_residuals(const fm_wave2d *wave, int64_t n, fm_real *field) {
-  const int64_t m = wave->shot->nreceiver;
-
-  for (int64_t k = 0; k < m; k++)
-    fm_wave2d_add(wave, &wave->receiver[k], wave->v, wave->residual[n * m + k], field);
-}
+static const fm_real *now_of(const wave2d_state *state) { return state->u[state->now].at; }
+static wave2d_field *next_of(wave2d_state *state) { return &state->u[!state->now]; }
 
 /* ---- forward ---- */
 
-static void step_second(fm_wave2d *wave, int64_t n, fm_real *record) {
-  wave2d_state *state = &wave->forward;
-  fm_real *now = state->u[state->now].at, *next = state->u[!state->now].at;
-  const int64_t width = wave->width;
+/* u^{n+1} = 2 u^n - u^{n-1} + V a^n. */
+static void rows_second(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                        wave2d_block following) {
+  const fm_real *now = now_of(pass->state);
 
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
+  fm_wave2d_differences(wave, pass->state, now, block, wave->buffer);
+  EACH_ROW(z, block) {
+    const fm_real *a = of_block(wave, block, z, wave->buffer);
+    const fm_real *v = row_of(wave, wave->v, z), *u = row_of(wave, now, z);
+    fm_real *next = row_of(wave, pass->out->at, z);
 
-    fm_wave2d_differences(wave, state, now, b.first, b.count, wave->buffer);
-    for (int64_t z = b.first; z < b.first + b.count; z++) {
-      const fm_real *a = wave->buffer + (z - b.first) * width;
-
-      if (record)
-        fm_row_step_record(width, row_of(wave, now, z), row_of(wave, wave->v, z), a,
-                           row_of(wave, next, z), record + z * width);
-      else
-        fm_row_step(width, row_of(wave, now, z), row_of(wave, wave->v, z), a,
-                    row_of(wave, next, z));
-    }
+    if (pass->record)
+      fm_row_step_record(wave->width, u, v, a, next, pass->record + z * wave->width);
+    else
+      fm_row_step(wave->width, u, v, a, next);
   }
-  add_sources(wave, source_at(wave, n), wave->v, next);
 }
 
-/* w = V (a + s); */
-static PetscErrorCode step_fourth(fm_wave2d *wave, int64_t n, fm_real *record) {
-  wave2d_state *state = &wave->forward;
-  fm_real *now = state->u[state->now].at, *next = state->u[!state->now].at;
-  const int64_t width = wave->width;
+/* w = V a^n. */
+static void rows_w(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                   wave2d_block following) {
+  fm_wave2d_differences(wave, pass->state, now_of(pass->state), block, wave->buffer);
+  EACH_ROW(z, block) {
+    const fm_real *a = of_block(wave, block, z, wave->buffer);
 
-  PetscFunctionBegin;
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
-
-    fm_wave2d_differences(wave, state, now, b.first, b.count, wave->buffer);
-    for (int64_t z = b.first; z < b.first + b.count; z++) {
-      const fm_real *a = wave->buffer + (z - b.first) * width;
-
-      fm_row_multiply(width, row_of(wave, wave->v, z), a, row_of(wave, wave->w.at, z));
-      if (record) fm_row_store(width, a, record + z * width);
-    }
+    fm_row_multiply(wave->width, row_of(wave, wave->v, z), a, row_of(wave, pass->out->at, z));
+    if (pass->record) fm_row_store(wave->width, a, pass->record + z * wave->width);
   }
-  add_sources(wave, source_at(wave, n), wave->v, wave->w.at);
-  PetscCall(fm_wave2d_exchange(wave, &wave->w));
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
-
-    fm_wave2d_plain(wave, wave->w.at, b.first, b.count, wave->buffer);
-    for (int64_t z = b.first; z < b.first + b.count; z++)
-      fm_row_step_fourth(width, row_of(wave, now, z), row_of(wave, wave->v, z),
-                         row_of(wave, wave->w.at, z), wave->buffer + (z - b.first) * width,
-                         row_of(wave, next, z));
-  }
-  add_sources(wave, source_change(wave, n), wave->v, next);
-  PetscFunctionReturn(0);
 }
 
-/* u^{n+1} takes the place of u^{n-1} and is complete. */
-static PetscErrorCode turn(fm_wave2d *wave, wave2d_state *state) {
-  PetscFunctionBegin;
-  state->now = !state->now;
-  PetscCall(fm_wave2d_exchange(wave, &state->u[state->now]));
-  PetscFunctionReturn(0);
+/* u^{n+1} = 2 u^n - u^{n-1} + w + V L0 w/12. */
+static void rows_fourth(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                        wave2d_block following) {
+  const fm_real *now = now_of(pass->state);
+
+  fm_wave2d_plain(wave, wave->w.at, block, wave->buffer);
+  EACH_ROW(z, block)
+  fm_row_step_fourth(wave->width, row_of(wave, now, z), row_of(wave, wave->v, z),
+                     row_of(wave, wave->w.at, z), of_block(wave, block, z, wave->buffer),
+                     row_of(wave, pass->out->at, z));
 }
 
 PetscErrorCode fm_wave2d_step(fm_wave2d *wave, int64_t n, fm_real *record) {
+  wave2d_state *state = &wave->forward;
+  wave2d_pass pass = {.n = n, .state = state, .record = record, .weight = wave->v};
+
   PetscFunctionBegin;
-  if (wave->spec.time_order == 2)
-    step_second(wave, n, record);
-  else
-    PetscCall(step_fourth(wave, n, record));
-  PetscCall(turn(wave, &wave->forward));
-  PetscFunctionReturn(0);
-}
-
-/* ---- adjoint ---- */
-
-/* What comes from memory next is asked for a block ahead. */
-static void fetch(const fm_wave2d *wave, wave2d_block block, const fm_real *record) {
-  const fm_real *first = record + block.first * wave->width;
-  const int64_t line = 64 / (int64_t)sizeof(fm_real);
-
-  for (int64_t i = 0; i < block.count * wave->width; i += line) __builtin_prefetch(first + i);
-}
-
-/* image += q^{n+1} a^n, q^n = 2 q^{n+1} - q^{n+2} + V L^T q^{n+1}. */
-static void back_second(fm_wave2d *wave, int64_t n, const fm_real *record) {
-  wave2d_state *state = &wave->adjoint;
-  fm_real *now = state->u[state->now].at, *next = state->u[!state->now].at;
-  const int64_t width = wave->width;
-
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
-
-    fm_wave2d_differences_transposed(wave, state, now, b.first, b.count, wave->buffer);
-    if (k + 1 < wave->nblock) fetch(wave, wave->order[n & 1][k + 1], record);
-    for (int64_t z = b.first; z < b.first + b.count; z++) {
-      const fm_real *q = row_of(wave, now, z);
-
-      fm_row_step_back(width, q, row_of(wave, wave->v, z), wave->buffer + (z - b.first) * width,
-                       record + z * width, row_of(wave, wave->image, z), row_of(wave, next, z));
-    }
+  pass.source = fm_wave2d_source(wave, n);
+  if (wave->spec.time_order == 2) {
+    pass.rows = rows_second;
+  } else {
+    pass.rows = rows_w;
+    pass.out = &wave->w;
+    PetscCall(fm_wave2d_run(wave, &pass));
+    pass.rows = rows_fourth;
+    pass.source = fm_wave2d_source_change(wave, n);
   }
-}
-
-/* w = V a^n of a record, complete. */
-static PetscErrorCode remake_w(fm_wave2d *wave, int64_t n, const fm_real *record) {
-  PetscFunctionBegin;
-  for (int64_t z = 0; z < wave->rows; z++)
-    fm_row_multiply(wave->width, row_of(wave, wave->v, z), record + z * wave->width,
-                    row_of(wave, wave->w.at, z));
-  add_sources(wave, source_at(wave, n), wave->v, wave->w.at);
-  PetscCall(fm_wave2d_exchange(wave, &wave->w));
-  PetscFunctionReturn(0);
-}
-
-/* image += q (a + L0 w/12) + w L0 q/12, h = q + V L0 q/12. */
-static void image_fourth(fm_wave2d *wave, int64_t n, const fm_real *record, fm_real *q) {
-  const int64_t width = wave->width;
-
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
-
-    fm_wave2d_plain(wave, q, b.first, b.count, wave->buffer);
-    fm_wave2d_plain(wave, wave->w.at, b.first, b.count, wave->buffer2);
-    for (int64_t z = b.first; z < b.first + b.count; z++) {
-      const fm_real *q_row = row_of(wave, q, z), *y = wave->buffer + (z - b.first) * width;
-      fm_real *image = row_of(wave, wave->image, z), *h = row_of(wave, wave->h.at, z);
-
-      fm_row_multiply_add(width, q_row, record + z * width, image);
-      fm_row_multiply_add_12th(width, q_row, wave->buffer2 + (z - b.first) * width, image);
-      fm_row_multiply_add_12th(width, row_of(wave, wave->w.at, z), y, image);
-      memcpy(h, q_row, (size_t)width * sizeof(fm_real));
-      fm_row_multiply_add_12th(width, row_of(wave, wave->v, z), y, h);
-    }
-  }
-}
-
-/* q^n = 2 q^{n+1} - q^{n+2} + V L^T h. */
-static PetscErrorCode back_fourth(fm_wave2d *wave, int64_t n, const fm_real *record) {
-  wave2d_state *state = &wave->adjoint;
-  fm_real *now = state->u[state->now].at, *next = state->u[!state->now].at;
-  const int64_t width = wave->width;
-
-  PetscFunctionBegin;
-  PetscCall(remake_w(wave, n, record));
-  image_fourth(wave, n, record, now);
-  PetscCall(fm_wave2d_exchange(wave, &wave->h));
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
-
-    fm_wave2d_differences_transposed(wave, state, wave->h.at, b.first, b.count, wave->buffer);
-    for (int64_t z = b.first; z < b.first + b.count; z++)
-      fm_row_step(width, row_of(wave, now, z), row_of(wave, wave->v, z),
-                  wave->buffer + (z - b.first) * width, row_of(wave, next, z));
-  }
-  PetscFunctionReturn(0);
-}
-
-/* The source's part of a^n is not in the record: image += q^{n+1} s^n here. */
-static void image_sources(fm_wave2d *wave, int64_t n, const fm_real *q) {
-  const double f =
-      source_at(wave, n) + (wave->spec.time_order == 4 ? source_change(wave, n) : 0);
-
-  add_sources(wave, f, q, wave->image);
-}
-
-void fm_wave2d_start_back(fm_wave2d *wave) {
-  add_residuals(wave, wave->spec.steps - 1, wave->adjoint.u[wave->adjoint.now].at);
-}
-
-PetscErrorCode fm_wave2d_step_back(fm_wave2d *wave, int64_t n, const fm_real *record) {
-  wave2d_state *state = &wave->adjoint;
-
-  PetscFunctionBegin;
-  image_sources(wave, n, state->u[state->now].at);
-  if (wave->spec.time_order == 2)
-    back_second(wave, n, record);
-  else
-    PetscCall(back_fourth(wave, n, record));
-  add_residuals(wave, n, state->u[!state->now].at);
-  PetscCall(turn(wave, state));
+  pass.out = next_of(state);
+  PetscCall(fm_wave2d_run(wave, &pass));
+  state->now = !state->now;
   PetscFunctionReturn(0);
 }
 
 /* ---- Born ---- */
 
-/* du^{n+1} = 2 du^n - du^{n-1} + V L du^n + dV (a^n + s^n). */
-static void born_second(fm_wave2d *wave, int64_t n, const fm_real *record, const fm_real *dv) {
-  wave2d_state *state = &wave->adjoint;
-  fm_real *now = state->u[state->now].at, *next = state->u[!state->now].at;
-  const int64_t width = wave->width;
+/* du^{n+1} = 2 du^n - du^{n-1} + V L du^n + dV a^n. */
+static void rows_born_second(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                             wave2d_block following) {
+  const fm_real *now = now_of(pass->state);
 
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
+  fm_wave2d_differences(wave, pass->state, now, block, wave->buffer);
+  EACH_ROW(z, block) {
+    fm_real *next = row_of(wave, pass->out->at, z);
 
-    fm_wave2d_differences(wave, state, now, b.first, b.count, wave->buffer);
-    for (int64_t z = b.first; z < b.first + b.count; z++) {
-      fm_real *next_row = row_of(wave, next, z);
-
-      fm_row_step(width, row_of(wave, now, z), row_of(wave, wave->v, z),
-                  wave->buffer + (z - b.first) * width, next_row);
-      fm_row_multiply_add(width, dv + z * wave->stride, record + z * width, next_row);
-    }
+    fm_row_step(wave->width, row_of(wave, now, z), row_of(wave, wave->v, z),
+                of_block(wave, block, z, wave->buffer), next);
+    fm_row_multiply_add(wave->width, row_of(wave, wave->dv, z), pass->record + z * wave->width,
+                        next);
   }
-  add_sources(wave, source_at(wave, n), dv, next);
 }
 
-/* h = dw = V L du + dV (a + s), complete. */
-static PetscErrorCode make_dw(fm_wave2d *wave, int64_t n, const fm_real *record,
-                              const fm_real *dv) {
+/* h = dw = V L du^n + dV a^n. */
+static void rows_dw(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                    wave2d_block following) {
+  fm_wave2d_differences(wave, pass->state, now_of(pass->state), block, wave->buffer);
+  EACH_ROW(z, block) {
+    fm_real *h = row_of(wave, pass->out->at, z);
+
+    fm_row_multiply(wave->width, row_of(wave, wave->v, z),
+                    of_block(wave, block, z, wave->buffer), h);
+    fm_row_multiply_add(wave->width, row_of(wave, wave->dv, z), pass->record + z * wave->width,
+                        h);
+  }
+}
+
+/* du^{n+1} = 2 du^n - du^{n-1} + dw + V L0 dw/12 + dV L0 w/12; w is the background's still. */
+static void rows_born_fourth(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                             wave2d_block following) {
+  const fm_real *now = now_of(pass->state);
+
+  fm_wave2d_plain(wave, wave->h.at, block, wave->buffer);
+  fm_wave2d_plain(wave, wave->w.at, block, wave->buffer2);
+  EACH_ROW(z, block) {
+    fm_real *next = row_of(wave, pass->out->at, z);
+
+    fm_row_step_fourth(wave->width, row_of(wave, now, z), row_of(wave, wave->v, z),
+                       row_of(wave, wave->h.at, z), of_block(wave, block, z, wave->buffer),
+                       next);
+    fm_row_multiply_add_12th(wave->width, row_of(wave, wave->dv, z),
+                             of_block(wave, block, z, wave->buffer2), next);
+  }
+}
+
+PetscErrorCode fm_wave2d_step_born(fm_wave2d *wave, int64_t n) {
   wave2d_state *state = &wave->adjoint;
-  const int64_t width = wave->width;
+  wave2d_pass pass = {.n = n, .state = state, .record = wave->record, .weight = wave->dv};
 
   PetscFunctionBegin;
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
-
-    fm_wave2d_differences(wave, state, state->u[state->now].at, b.first, b.count, wave->buffer);
-    for (int64_t z = b.first; z < b.first + b.count; z++) {
-      fm_real *h = row_of(wave, wave->h.at, z);
-
-      fm_row_multiply(width, row_of(wave, wave->v, z), wave->buffer + (z - b.first) * width, h);
-      fm_row_multiply_add(width, dv + z * wave->stride, record + z * width, h);
-    }
+  PetscCall(fm_wave2d_step(wave, n, wave->record));
+  pass.source = fm_wave2d_source(wave, n);
+  if (wave->spec.time_order == 2) {
+    pass.rows = rows_born_second;
+  } else {
+    pass.rows = rows_dw;
+    pass.out = &wave->h;
+    PetscCall(fm_wave2d_run(wave, &pass));
+    pass.rows = rows_born_fourth;
+    pass.source = fm_wave2d_source_change(wave, n);
   }
-  add_sources(wave, source_at(wave, n), dv, wave->h.at);
-  PetscCall(fm_wave2d_exchange(wave, &wave->h));
+  pass.out = next_of(state);
+  PetscCall(fm_wave2d_run(wave, &pass));
+  state->now = !state->now;
   PetscFunctionReturn(0);
 }
 
-/* du^{n+1} = 2 du^n - du^{n-1} + dw + V L0 dw/12 + dV (L0 w/12 + dt^2 s_tt/12); w is still the
-   background's. */
-static PetscErrorCode born_fourth(fm_wave2d *wave, int64_t n, const fm_real *record,
-                                  const fm_real *dv) {
-  wave2d_state *state = &wave->adjoint;
-  fm_real *now = state->u[state->now].at, *next = state->u[!state->now].at;
-  const int64_t width = wave->width;
+/* ---- adjoint ---- */
 
-  PetscFunctionBegin;
-  PetscCall(make_dw(wave, n, record, dv));
-  for (int64_t k = 0; k < wave->nblock; k++) {
-    const wave2d_block b = wave->order[n & 1][k];
+/* One half of the records that the following block needs: they come from memory while this one
+   computes. In halves it was faster than at once or spread evenly. */
+static void fetch(const fm_wave2d *wave, wave2d_block block, const fm_real *record, int half) {
+  const int64_t line = 64 / (int64_t)sizeof(fm_real), n = block.count * wave->width / 2;
+  const fm_real *first = record + block.first * wave->width + half * n;
 
-    fm_wave2d_plain(wave, wave->h.at, b.first, b.count, wave->buffer);
-    fm_wave2d_plain(wave, wave->w.at, b.first, b.count, wave->buffer2);
-    for (int64_t z = b.first; z < b.first + b.count; z++) {
-      fm_real *next_row = row_of(wave, next, z);
+  for (int64_t i = 0; i < n; i += line) __builtin_prefetch(first + i);
+}
 
-      fm_row_step_fourth(width, row_of(wave, now, z), row_of(wave, wave->v, z),
-                         row_of(wave, wave->h.at, z), wave->buffer + (z - b.first) * width,
-                         next_row);
-      fm_row_multiply_add_12th(width, dv + z * wave->stride,
-                               wave->buffer2 + (z - b.first) * width, next_row);
-    }
+/* q^n = 2 q^{n+1} - q^{n+2} + V L^T q^{n+1}, and image += q^{n+1} a^n. */
+static void rows_back_second(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                             wave2d_block following) {
+  const fm_real *now = now_of(pass->state);
+
+  fetch(wave, following, pass->record, 0);
+  fm_wave2d_differences_transposed(wave, pass->state, now, block, wave->buffer);
+  fetch(wave, following, pass->record, 1);
+  EACH_ROW(z, block)
+  fm_row_step_back(wave->width, row_of(wave, now, z), row_of(wave, wave->v, z),
+                   of_block(wave, block, z, wave->buffer), pass->record + z * wave->width,
+                   row_of(wave, wave->image, z), row_of(wave, pass->out->at, z));
+}
+
+/* w = V a^n of a record. */
+static void rows_back_w(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                        wave2d_block following) {
+  EACH_ROW(z, block)
+  fm_row_multiply(wave->width, row_of(wave, wave->v, z), pass->record + z * wave->width,
+                  row_of(wave, pass->out->at, z));
+}
+
+/* h = q + V L0 q/12, and image += q (a + L0 w/12) + w L0 q/12. */
+static void rows_back_h(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                        wave2d_block following) {
+  const fm_real *now = now_of(pass->state);
+
+  fm_wave2d_plain(wave, now, block, wave->buffer);
+  fm_wave2d_plain(wave, wave->w.at, block, wave->buffer2);
+  EACH_ROW(z, block) {
+    const fm_real *q = row_of(wave, now, z), *y = of_block(wave, block, z, wave->buffer);
+    fm_real *image = row_of(wave, wave->image, z), *h = row_of(wave, pass->out->at, z);
+
+    fm_row_multiply_add(wave->width, q, pass->record + z * wave->width, image);
+    fm_row_multiply_add_12th(wave->width, q, of_block(wave, block, z, wave->buffer2), image);
+    fm_row_multiply_add_12th(wave->width, row_of(wave, wave->w.at, z), y, image);
+    fm_row_copy(wave->width, q, h);
+    fm_row_multiply_add_12th(wave->width, row_of(wave, wave->v, z), y, h);
   }
-  add_sources(wave, source_change(wave, n), dv, next);
+}
+
+/* q^n = 2 q^{n+1} - q^{n+2} + V L^T h. */
+static void rows_back_fourth(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_block block,
+                             wave2d_block following) {
+  const fm_real *now = now_of(pass->state);
+
+  fm_wave2d_differences_transposed(wave, pass->state, wave->h.at, block, wave->buffer);
+  EACH_ROW(z, block)
+  fm_row_step(wave->width, row_of(wave, now, z), row_of(wave, wave->v, z),
+              of_block(wave, block, z, wave->buffer), row_of(wave, pass->out->at, z));
+}
+
+/* Fourth order: w and h, complete. */
+static PetscErrorCode prepare_back(fm_wave2d *wave, wave2d_pass pass) {
+  PetscFunctionBegin;
+  pass.rows = rows_back_w;
+  pass.out = &wave->w;
+  pass.weight = wave->v;
+  pass.source = fm_wave2d_source(wave, pass.n);
+  PetscCall(fm_wave2d_run(wave, &pass));
+  pass.rows = rows_back_h;
+  pass.out = &wave->h;
+  pass.weight = NULL;
+  PetscCall(fm_wave2d_run(wave, &pass));
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_wave2d_step_born(fm_wave2d *wave, int64_t n, fm_real *record,
-                                   const fm_real *dv) {
+/* image += q^{n+1} s^n: the sources' part of a^n is not in the record. */
+static void image_sources(fm_wave2d *wave, int64_t n) {
+  const PetscBool second = wave->spec.time_order == 2 ? PETSC_TRUE : PETSC_FALSE;
+  const double f = fm_wave2d_source(wave, n) + (second ? 0 : fm_wave2d_source_change(wave, n));
+
+  fm_wave2d_add_sources(wave, f, now_of(&wave->adjoint), 0, wave->rows, wave->image);
+}
+
+PetscErrorCode fm_wave2d_start_back(fm_wave2d *wave) {
+  wave2d_field *q = &wave->adjoint.u[0];
+
   PetscFunctionBegin;
-  PetscCall(fm_wave2d_step(wave, n, record));
-  if (wave->spec.time_order == 2)
-    born_second(wave, n, record, dv);
-  else
-    PetscCall(born_fourth(wave, n, record, dv));
-  PetscCall(turn(wave, &wave->adjoint));
+  fm_wave2d_zero(wave, &wave->adjoint); /* now is 0 */
+  fm_wave2d_add_residuals(wave, wave->spec.steps - 1, 0, wave->rows, q->at);
+  PetscCall(fm_halo_start(&q->halo));
+  PetscCall(fm_wave2d_complete(wave, q));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_wave2d_step_back(fm_wave2d *wave, int64_t n, const fm_real *record) {
+  wave2d_state *state = &wave->adjoint;
+  wave2d_pass pass = {.n = n, .state = state, .record = (fm_real *)(uintptr_t)record};
+
+  PetscFunctionBegin;
+  image_sources(wave, n);
+  if (wave->spec.time_order == 4) PetscCall(prepare_back(wave, pass));
+  pass.rows = wave->spec.time_order == 2 ? rows_back_second : rows_back_fourth;
+  pass.out = next_of(state);
+  pass.residual = PETSC_TRUE;
+  PetscCall(fm_wave2d_run(wave, &pass));
+  state->now = !state->now;
   PetscFunctionReturn(0);
 }

@@ -1,6 +1,6 @@
 /* Chains over ranks: state and draws are those of one rank alone, byte for byte, at once and
-   after a continuation on another count; what a continuation refuses. Every rank runs the serial
-   twin itself. */
+   after a continuation on another count; what a continuation refuses. Every rank runs the
+   serial twin itself. */
 #include "hmc_cases.h"
 #include "infer_cases.h"
 #include "io_test.h"

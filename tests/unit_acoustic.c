@@ -174,6 +174,9 @@ static const feature features[] = {
     {FAST "-acoustic_unknown bounded -acoustic_velocity_min 1500 -acoustic_velocity_max 2800 "
           "-acoustic_free_surface -acoustic_record_every 2 -acoustic_layers 4",
      0, 0.3},
+    {FAST "-acoustic_shape 21x17 -acoustic_coarsen 2 -acoustic_layers 3", 2000, 80},
+    {FAST "-acoustic_shape 22x16 -acoustic_coarsen 3 -acoustic_unknown slowness2", 2.5e-7,
+     5e-8},
     {FAST "-tape_memory 100K -acoustic_layers 5", 2000, 80},
 };
 #define FEATURES ((int)(sizeof(features) / sizeof(features[0])))
@@ -302,6 +305,40 @@ static void record_every(void **state) {
   fm_ok(VecDestroy(&b));
 }
 
+/* On every second node: of one velocity nothing changes but the error of the grid; a layered
+   model has the mean of squared slowness, [1 2 1]/4 inside, [2 1]/3 at the edge. */
+static void coarser_grid(void **state) {
+  const double dense = error_at(HOMOGENEOUS, 226, 0.002, there, 3, here, PETSC_FALSE);
+  const double coarse =
+      error_at(HOMOGENEOUS "-acoustic_coarsen 2", 226, 0.002, there, 3, here, PETSC_FALSE);
+  fixture f = {.op = acoustic_make(PETSC_COMM_SELF, "acoustic", "%s",
+                                   SMALL FAST "-acoustic_shape 21x17 -acoustic_coarsen 2")};
+  const fm_acoustic *a = (const fm_acoustic *)f.op->data;
+
+  assert_true(coarse > 2 * dense && coarse < 0.03);
+  vecs(&f, 0);
+  for (int i = 0; i < 21 * 17; i++)
+    fm_ok(VecSetValue(f.x, i, 1800 + 20 * (i / 17) + (i % 17), INSERT_VALUES));
+  fm_ok(VecAssemblyBegin(f.x));
+  fm_ok(VecAssemblyEnd(f.x));
+  linearize(&f, f.x, f.d);
+  for (int z = 0; z < 11; z += 5)
+    for (int x = 0; x < 9; x += 4) {
+      double sum = 0, weights = 0;
+
+      for (int i = -1; i <= 1; i++)
+        for (int j = -1; j <= 1; j++) {
+          const double w = (2 - abs(i)) * (2 - abs(j)), c = 1800 + 20 * (2 * z + i) + 2 * x + j;
+
+          if (2 * z + i < 0 || 2 * z + i > 20 || 2 * x + j < 0 || 2 * x + j > 16) continue;
+          sum += w / (c * c);
+          weights += w;
+        }
+      fm_near(a->coarse[z * 9 + x] / sqrt(weights / sum), 1, 1e-6);
+    }
+  end(&f);
+}
+
 /* The same receivers for each shot, said twice. */
 static void moving_receivers(void **state) {
   const double at[2][4][2] = {{{40, 24}, {61.7, 140}, {100, 155.5}, {15, 100}},
@@ -412,5 +449,6 @@ static void encoded_shots(void **state) {
 FM_TEST_MAIN(cmocka_unit_test(greens_function), cmocka_unit_test(free_surface),
              cmocka_unit_test(dot_tests), cmocka_unit_test(taylor_tests),
              cmocka_unit_test(born_is_the_derivative), cmocka_unit_test(record_every),
-             cmocka_unit_test(moving_receivers), cmocka_unit_test(any_unit),
-             cmocka_unit_test(reciprocity), cmocka_unit_test(encoded_shots))
+             cmocka_unit_test(coarser_grid), cmocka_unit_test(moving_receivers),
+             cmocka_unit_test(any_unit), cmocka_unit_test(reciprocity),
+             cmocka_unit_test(encoded_shots))

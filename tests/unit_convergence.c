@@ -1,5 +1,5 @@
-/* R-hat, effective sample sizes and Monte Carlo errors against ArviZ (golds/convergence.py), and
-   against what theory says of autoregressive chains. */
+/* R-hat, effective sample sizes and Monte Carlo errors against ArviZ (golds/convergence.py),
+   and against what theory says of autoregressive chains. */
 #include "fathom/convergence.h"
 #include "fathom/rng.h"
 #include "gold_file.h"

@@ -47,8 +47,8 @@ static double largest(int64_t n, const fm_real *a, const double *b) {
   return most;
 }
 
-/* Largest error over the first samples of a trace, relative to the largest value, at frequency f
-   of the oscillator and of the wavelet's peak. */
+/* Largest error over the first samples of a trace, relative to the largest value, at frequency
+   f of the oscillator and of the wavelet's peak. */
 static double error_over(int samples, PetscBool transform, double f, double peak, double dt) {
   const fm_dispersion_spec spec = {transform, STEPS, 1, dt, FM_RICKER_MAXIMUM * peak};
   static double wavelet[STEPS], source[MORE], truth[STEPS];

@@ -1,6 +1,6 @@
 /* Hamiltonian Monte Carlo: the leapfrog method, the law of the chains on posteriors known in
-   closed form or by quadrature, its adaptation, and what happens where nothing can be evaluated.
-   Quadrature: golds/toy_gold.py; closed form: golds/linear_gaussian.py. */
+   closed form or by quadrature, its adaptation, and what happens where nothing can be
+   evaluated. Quadrature: golds/toy_gold.py; closed form: golds/linear_gaussian.py. */
 #include "hmc_cases.h"
 #include "infer_cases.h"
 

@@ -32,7 +32,7 @@ static void maximum_of_others(void **state) {
   assert_true(fm_wavelet_maximum(0.002, 400, w) == 0);
   w[17] = -3; /* white: up to Nyquist */
   fm_near(fm_wavelet_maximum(0.002, 400, w), 250, 1e-12);
-  /* 40 Hz in a Gaussian envelope exp(-(t/0.05)^2/2) falls to 1/30 at 40 Hz + 2.608 / (2 pi 0.05) */
+  /* 40 Hz in an envelope exp(-(t/0.05)^2/2) falls to 1/30 at 40 Hz + 2.608 / (2 pi 0.05) */
   for (int n = 0; n < 400; n++) {
     const double t = n * 0.002 - 0.4;
 

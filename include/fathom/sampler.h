@@ -1,5 +1,5 @@
-/* fm_sampler - Hamiltonian Monte Carlo on the energies of a posterior: chains of draws whose law
-   is the posterior itself, whatever a flow makes of it.
+/* fm_sampler - Hamiltonian Monte Carlo on the energies of a posterior: chains of draws whose
+   law is the posterior itself, whatever a flow makes of it.
 
    A chain moves q in R^n by the leapfrog method for H(q, r) = U(q) + |r|^2/2, with diagonal
    scales s (the square roots of the inverse mass matrix):
@@ -11,13 +11,14 @@
    Source: R. Neal, "MCMC using Hamiltonian dynamics" (2011); M. Hoffman and A. Gelman, JMLR 15
    (2014), section 3.2; Stan reference manual, "HMC algorithm parameters".
 
-   Every random number is named by (seed, iteration, chain): nothing depends on who runs a chain.
- */
+   Every random number is named by (seed, iteration, chain): nothing depends on who runs a
+   chain. */
 #ifndef FATHOM_SAMPLER_H
 #define FATHOM_SAMPLER_H
 
 #include "fathom/target.h"
 #include "fathom/transport.h"
+#include "fathom/umbrella.h"
 
 /* ---- what is sampled ---- */
 
@@ -32,7 +33,8 @@ typedef struct fm_potential {
   /* a start for chain `chain`, the how many-th attempt; q [n]. NULL: N(0, I). */
   PetscErrorCode (*start)(void *context, uint64_t seed, int64_t chain, int64_t attempt,
                           double *q);
-  double *scale; /* [n] first scales s; NULL: ones */
+  double *scale;  /* [n] first scales s; NULL: ones */
+  double *centre; /* [n] a centre of each unknown's range; NULL: not known */
 } fm_potential;
 
 /* fm_potential_of_target - U(x) = -log p(x, y), started from draws of the prior; with a
@@ -44,24 +46,12 @@ PetscErrorCode fm_potential_of_target(fm_target *target, fm_transport *transport
                                       const fm_real *theta, fm_potential **potential);
 PetscErrorCode fm_potential_destroy(fm_potential **potential);
 
-/* fm_potential_tilt - sample p(x | y) t(x) instead, of which half of the mass shall lie where
-   the means of exp(x_i) come from, in equal shares: where these are heavy-tailed, draws of
-   p(x | y) itself may see nothing of what makes them:
-
-       t(x) = 1/2 + 1/(2 n) sum_i exp(x_i) / mean_i
-
-   Draws then have weights 1/t(x) <= 2, and exp(x_i)/t(x) <= 2 n mean_i.
-   mean   in   [n] roughly E exp(x_i), > 0; any gives the same posterior, copied
-   Source: a defensive mixture, T. Hesterberg, Technometrics 37 (1995). */
-PetscErrorCode fm_potential_tilt(fm_potential *potential, const double *mean);
-/* fm_tilt - log t(x), and which share [n] of it each term has. Not collective. */
-double fm_tilt(int64_t n, const double *log_mean, const fm_real *x, double *share);
-
 /* ---- one chain ---- */
 
 typedef struct fm_hmc {
   uint64_t seed;
   int64_t warmup;       /* iterations that adapt and are not kept */
+  int64_t flatten;      /* then: iterations that learn an umbrella; 0: none */
   double target_accept; /* mean acceptance that the step size is made for */
   double trajectory;    /* mean length e L of a trajectory, in scales s */
   double jitter;        /* it is uniform in [1 - jitter, 1 + jitter] times the mean */
@@ -95,13 +85,19 @@ enum {
 };
 
 typedef struct fm_chain {
-  int64_t n, index; /* index: names its random numbers */
-  double *state;    /* owned: FM_CHAIN_VECTORS vectors [n], then FM_CHAIN_SCALARS numbers */
-  double *work;     /* owned, q, r and gradient of a trajectory */
-  fm_real *x;       /* owned, [n] */
+  int64_t n, index;            /* index: names its random numbers */
+  int64_t size;                /* of state */
+  double *state;               /* owned: FM_CHAIN_SCALARS numbers, FM_CHAIN_VECTORS vectors [n],
+                                  and under an umbrella FM_UMBRELLA_NODES vectors [n] */
+  double *learnt;              /* the latter: what its umbrella shall rise by; NULL: none */
+  const fm_umbrella *umbrella; /* borrowed, shared by all chains; NULL: none */
+  double *work;                /* owned, q, r, gradient and force of a trajectory */
+  fm_real *x;                  /* owned, [n] */
 } fm_chain;
 
-PetscErrorCode fm_chain_create(int64_t n, int64_t index, fm_chain *chain);
+/* fm_chain_create - umbrella NULL: none. */
+PetscErrorCode fm_chain_create(int64_t n, int64_t index, const fm_umbrella *umbrella,
+                               fm_chain *chain);
 PetscErrorCode fm_chain_destroy(fm_chain *chain);
 double *fm_chain_vector(const fm_chain *chain, int vector);
 double *fm_chain_scalars(const fm_chain *chain);
@@ -127,6 +123,10 @@ PetscErrorCode fm_chain_leapfrog(fm_chain *chain, fm_potential *potential, fm_ke
                                  double step, int64_t count, double limit, double *q, double *r,
                                  double *gradient, double *value, PetscBool *ok);
 
+/* fm_chain_log_weight - of the chain's draw for the posterior itself; 0 without an
+   umbrella. */
+double fm_chain_log_weight(const fm_chain *chain);
+
 /* fm_hmc_window - what the warm-up does with the draw of an iteration: *collect: it goes into
    the window; *close: the window ends with it and gives new scales. */
 void fm_hmc_window(int64_t warmup, int64_t iteration, PetscBool *collect, PetscBool *close);
@@ -151,6 +151,8 @@ typedef struct fm_sampler {
   int64_t kept;            /* draws a chain */
   fm_real *x;              /* owned, [count][iterations][n] */
   double *energy;          /* owned, [count][iterations]: U at the draws */
+  double *log_weight;      /* owned, [count][iterations], 0 without an umbrella */
+  fm_umbrella *umbrella;   /* owned, the same on every rank; NULL: none */
   int64_t ledger[6];       /* useful F J J^T, diagnostic F J J^T: the whole run, all ranks */
   int64_t ledger_spent[3]; /* repeats after a kill included */
   int64_t before[6], spent_before[3]; /* of earlier jobs */
@@ -172,8 +174,9 @@ PetscErrorCode fm_sampler_run(fm_sampler *sampler, int64_t count);
    every rank. Collective on the sample communicator. */
 PetscErrorCode fm_sampler_sum(const fm_sampler *sampler, int scalar, double *sum);
 
-/* fm_sampler_column - unknown i (n: the energy) of all chains on rank `root` of the sample
-   communicator, [chains][kept]; elsewhere column is not touched. Collective on it. */
+/* fm_sampler_column - unknown i (n: the energy, n + 1: the log weight) of all chains on rank
+   `root` of the sample communicator, [chains][kept]; elsewhere column is not touched.
+   Collective on it. */
 PetscErrorCode fm_sampler_column(const fm_sampler *sampler, int64_t i, PetscMPIInt root,
                                  double *column);
 /* fm_sampler_gather_x - all draws [chains][kept][n] on rank 0 of the sample communicator, to be

@@ -14,6 +14,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/jobs/sbi
 python=/usr/bin/python3
 tasks=(two_moons gaussian_linear)
+cores=$(nproc)
 ranks=2 out=$root/out/sbi seed=1 observations=10 count=10000 c2st=yes
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -66,7 +67,7 @@ for task in "${tasks[@]}"; do
   echo "result ${task}_nll_validation $(awk -F '\t' '$1 == "nll_validation" {print $2}' "$dir/pretrain/results.tsv") nats"
   [[ $c2st == yes ]] || continue
   for ((i = 0; i < observations; i++)); do
-    while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n; done
+    while (($(jobs -rp | wc -l) >= cores)); do wait -n; done
     score "$task" "$i" &
   done
   wait

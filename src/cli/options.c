@@ -112,9 +112,9 @@ const fm_option fm_cli_options[] = {
      "mean steps of a trajectory instead of -trajectory; 0: as its length asks"},
     {"max_leapfrog_steps", FM_OPTION_INTEGER, "1000", "reference",
      "most steps of a trajectory"},
-    {"tilt", FM_OPTION_ARRAY, "", "reference",
-     "rough means of exp(x_i), a list or FILE:/dataset (a former run's reference.h5:/exp/mean): "
-     "half of the draws then go where these means come from, and have weights"},
+    {"flatten", FM_OPTION_INTEGER, "0", "reference",
+     "iterations after the warm-up that learn a bias towards what is rare in each unknown; the "
+     "draws then have weights: for means that rare values make, as of exp(x)"},
     {"expectation", FM_OPTION_TEXT, "none", "reference evaluate",
      "also the mean of a function of each unknown: none|exp"},
     /* reading */

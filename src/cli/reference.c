@@ -13,7 +13,6 @@ typedef struct {
   fm_transport *transport; /* NULL: in the user's units */
   fm_real *theta;
   fm_potential *potential;
-  double *tilt; /* [n], NULL: none */
   fm_sampler *sampler;
   int64_t first, last, checkpoint_every; /* iterations: begin of this job, its end, interval */
   double report, begin;
@@ -32,36 +31,16 @@ static PetscErrorCode load_flow(reference *r, const char *path) {
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode tilt(reference *r) {
-  int64_t shape[FM_STORE_NDIM], count = 1;
-  int ndim;
-
-  PetscFunctionBegin;
-  PetscCall(fm_store_option_array(r->run->comm.world, "tilt", &ndim, shape, &r->tilt));
-  if (!r->tilt) PetscFunctionReturn(0);
-  for (int d = 0; d < ndim; d++) count *= shape[d];
-  fm_check(count == r->potential->n, r->run->comm.world, PETSC_ERR_USER,
-           "-tilt has %lld numbers: one is needed for each of the %lld unknowns",
-           (long long)count, (long long)r->potential->n);
-  for (int64_t i = 0; i < count; i++)
-    fm_check(r->tilt[i] > 0., r->run->comm.world, PETSC_ERR_USER,
-             "-tilt must be positive: got %.6g at entry %lld", r->tilt[i], (long long)i);
-  PetscCall(fm_potential_tilt(r->potential, r->tilt));
-  PetscFunctionReturn(0);
-}
-
 static PetscErrorCode build_target(reference *r) {
   fm_transport *t = r->transport;
   PetscBool given;
 
   PetscFunctionBegin;
-  PetscCall(fm_run_all_shots(r->run));
   PetscCall(fm_option_given("observed", &given));
   PetscCall(fm_target_create(&r->run->comm, t ? t->n : 0, t ? t->m : 0,
                              t && !given ? t->y : NULL, &r->target));
   if (t && t->m) PetscCall(fm_run_observe(t, r->theta, r->target->y));
   PetscCall(fm_potential_of_target(r->target, t, r->theta, &r->potential));
-  PetscCall(tilt(r));
   PetscFunctionReturn(0);
 }
 
@@ -69,6 +48,7 @@ static PetscErrorCode read_hmc(const reference *r, fm_hmc *hmc) {
   PetscFunctionBegin;
   hmc->seed = r->run->seed;
   PetscCall(fm_option_integer_in("warmup", 0, INT32_MAX, &hmc->warmup));
+  PetscCall(fm_option_integer_in("flatten", 0, INT32_MAX, &hmc->flatten));
   PetscCall(fm_option_real_in("target_accept", 0.05, 0.999, &hmc->target_accept));
   PetscCall(fm_option_real_in("trajectory", 1e-6, 1e6, &hmc->trajectory));
   PetscCall(fm_option_real_in("trajectory_jitter", 0., 1., &hmc->jitter));
@@ -157,7 +137,9 @@ static void progress(const reference *r, PetscBool last) {
   fm_progress(r->report, last,
               "iteration %lld/%lld%s  step %.3g  %.1f iterations/s, %.0f s left, %lld F solves",
               (long long)s->iteration, (long long)fm_sampler_total(s),
-              s->iteration < s->in.hmc.warmup ? " (warm-up)" : "",
+              s->iteration < s->in.hmc.warmup                       ? " (warm-up)"
+              : s->iteration < s->in.hmc.warmup + s->in.hmc.flatten ? " (flattening)"
+                                                                    : "",
               s->count ? fm_chain_scalars(s->chain)[FM_CHAIN_STEP] : 0., made / spent, left,
               (long long)s->ledger[FM_SOLVE_F]);
 }
@@ -214,7 +196,6 @@ PetscErrorCode fm_command_reference(fm_run *run) {
   PetscCall(finish(&r));
   PetscCall(fm_sampler_destroy(&r.sampler));
   PetscCall(fm_potential_destroy(&r.potential));
-  PetscCall(PetscFree(r.tilt));
   PetscCall(fm_target_destroy(&r.target));
   PetscCall(PetscFree(r.theta));
   PetscCall(fm_transport_destroy(&r.transport));

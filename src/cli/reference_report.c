@@ -2,17 +2,15 @@
 
    /x           [chains][iterations][n] draws in the user's units
    /energy      [chains][iterations] -log density where the chains move
+   /weight      [chains][iterations] of mean 1, with -flatten: then all below is weighted
    /mean ...    [n] of each unknown: mean, std, mcse, rhat, ess_bulk, ess_tail
    /quantiles_05_50_95  [n][3]
    /exp/mean .. [n] the same of exp(x), with -expectation exp
    /ledger      solves; /settings, /operator texts */
 #include "reference.h"
-#include "fathom/convergence.h"
 #include "fathom/log.h"
 #include <math.h>
 
-/* Series a quantity; each [n]. */
-enum { MEAN, STD, MCSE, RHAT, ESS_BULK, ESS_TAIL, QUANTILES, SERIES = QUANTILES + 3 };
 static const char *const series_name[] = {"mean", "std",      "mcse",
                                           "rhat", "ess_bulk", "ess_tail"};
 
@@ -20,41 +18,10 @@ typedef struct {
   fm_run *run;
   fm_sampler *s;
   int64_t n;             /* unknowns */
-  double *of_x, *of_exp; /* [n][SERIES]; of_exp NULL: not wanted */
-  double of_energy[SERIES];
+  double *weight;        /* [chains][kept], NULL: equal */
+  double *of_x, *of_exp; /* [n][FM_SERIES]; of_exp NULL: not wanted */
+  double of_energy[FM_SERIES];
 } report;
-
-/* ---- one quantity ---- */
-
-static PetscErrorCode describe(int64_t nchain, int64_t ndraw, const double *v, double *to) {
-  const double p[] = {0.05, 0.5, 0.95};
-  fm_convergence c;
-
-  PetscFunctionBegin;
-  PetscCall(fm_convergence_of(nchain, ndraw, v, &c));
-  to[MEAN] = c.mean;
-  to[STD] = c.std;
-  to[MCSE] = c.mcse;
-  to[RHAT] = c.rhat;
-  to[ESS_BULK] = c.ess_bulk;
-  to[ESS_TAIL] = c.ess_tail;
-  PetscCall(fm_samples_quantiles(nchain * ndraw, 1, v, 0, 3, p, to + QUANTILES));
-  PetscFunctionReturn(0);
-}
-
-/* exp(x) of one unknown, relative to the largest: no overflow on the way. */
-static PetscErrorCode describe_exponential(int64_t nchain, int64_t ndraw, double *v,
-                                           double *to) {
-  double top = v[0];
-
-  PetscFunctionBegin;
-  for (int64_t i = 0; i < nchain * ndraw; i++) top = PetscMax(top, v[i]);
-  for (int64_t i = 0; i < nchain * ndraw; i++) v[i] = exp(v[i] - top);
-  PetscCall(describe(nchain, ndraw, v, to));
-  for (int k = 0; k < SERIES; k++)
-    if (k != RHAT && k != ESS_BULK && k != ESS_TAIL) to[k] *= exp(top);
-  PetscFunctionReturn(0);
-}
 
 /* ---- all of them, shared over the sample ranks ---- */
 
@@ -62,9 +29,30 @@ static PetscErrorCode one_unknown(report *r, int64_t i, double *v) {
   const int64_t nchain = r->s->in.chains, ndraw = r->s->kept;
 
   PetscFunctionBegin;
-  PetscCall(describe(nchain, ndraw, v, i < r->n ? r->of_x + i * SERIES : r->of_energy));
-  if (r->of_exp && i < r->n)
-    PetscCall(describe_exponential(nchain, ndraw, v, r->of_exp + i * SERIES));
+  if (i == r->n) { /* of the law that the chains do sample */
+    PetscCall(fm_describe(nchain, ndraw, NULL, v, r->of_energy));
+    PetscFunctionReturn(0);
+  }
+  PetscCall(fm_describe(nchain, ndraw, r->weight, v, r->of_x + i * FM_SERIES));
+  if (r->of_exp)
+    PetscCall(fm_describe_exp(nchain, ndraw, r->weight, v, r->of_exp + i * FM_SERIES));
+  PetscFunctionReturn(0);
+}
+
+/* The draws' weights on every rank, of mean 1; NULL: all weigh the same. */
+static PetscErrorCode gather_weights(report *r) {
+  const int64_t count = r->s->in.chains * r->s->kept;
+  double top = -INFINITY, mean = 0.;
+
+  PetscFunctionBegin;
+  if (!r->s->in.hmc.flatten) PetscFunctionReturn(0);
+  PetscCall(fm_calloc(count, &r->weight));
+  PetscCall(fm_sampler_column(r->s, r->n + 1, 0, r->weight));
+  PetscCallMPI(MPI_Bcast(r->weight, (int)count, MPI_DOUBLE, 0, r->run->comm.sample));
+  for (int64_t i = 0; i < count; i++) top = PetscMax(top, r->weight[i]);
+  for (int64_t i = 0; i < count; i++)
+    mean += (r->weight[i] = exp(r->weight[i] - top)) / (double)count;
+  for (int64_t i = 0; i < count; i++) r->weight[i] /= mean;
   PetscFunctionReturn(0);
 }
 
@@ -78,6 +66,7 @@ static PetscErrorCode describe_all(report *r) {
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(sample, &rank));
   PetscCallMPI(MPI_Comm_size(sample, &size));
+  PetscCall(gather_weights(r));
   PetscCall(fm_calloc(r->s->in.chains * r->s->kept, &v));
   for (int64_t begin = 0; begin <= r->n; begin += size) {
     for (int64_t i = begin; i < begin + size && i <= r->n; i++)
@@ -85,11 +74,12 @@ static PetscErrorCode describe_all(report *r) {
     if (begin + rank <= r->n) PetscCall(one_unknown(r, begin + rank, v));
   }
   PetscCall(PetscFree(v));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, r->of_x, (int)(r->n * FM_SERIES), MPI_DOUBLE,
+                             MPI_SUM, sample));
   PetscCallMPI(
-      MPI_Allreduce(MPI_IN_PLACE, r->of_x, (int)(r->n * SERIES), MPI_DOUBLE, MPI_SUM, sample));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, r->of_energy, SERIES, MPI_DOUBLE, MPI_SUM, sample));
+      MPI_Allreduce(MPI_IN_PLACE, r->of_energy, FM_SERIES, MPI_DOUBLE, MPI_SUM, sample));
   if (r->of_exp)
-    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, r->of_exp, (int)(r->n * SERIES), MPI_DOUBLE,
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, r->of_exp, (int)(r->n * FM_SERIES), MPI_DOUBLE,
                                MPI_SUM, sample));
   PetscFunctionReturn(0);
 }
@@ -104,12 +94,12 @@ static PetscErrorCode write_series(const report *r, const char *group, const dou
 
   PetscFunctionBegin;
   PetscCall(fm_calloc(3 * r->n, &v));
-  for (int k = 0; k < QUANTILES; k++) {
-    for (int64_t i = 0; i < r->n; i++) v[i] = of[i * SERIES + k];
+  for (int k = 0; k < FM_QUANTILES; k++) {
+    for (int64_t i = 0; i < r->n; i++) v[i] = of[i * FM_SERIES + k];
     PetscCall(PetscSNPrintf(name, sizeof(name), "%s/%s", group, series_name[k]));
     PetscCall(fm_store_write(store, name, FM_FLOAT64, 1, shape, v));
   }
-  for (int64_t i = 0; i < 3 * r->n; i++) v[i] = of[i / 3 * SERIES + QUANTILES + i % 3];
+  for (int64_t i = 0; i < 3 * r->n; i++) v[i] = of[i / 3 * FM_SERIES + FM_QUANTILES + i % 3];
   PetscCall(PetscSNPrintf(name, sizeof(name), "%s/quantiles_05_50_95", group));
   PetscCall(fm_store_write(store, name, FM_FLOAT64, 2, shape, v));
   PetscCall(PetscFree(v));
@@ -126,6 +116,7 @@ static PetscErrorCode write_draws(const report *r, const fm_real *x, fm_store *s
   PetscCall(fm_sampler_column(r->s, r->n, 0, energy));
   PetscCall(fm_store_write(store, "/energy", FM_FLOAT64, 2, shape, energy));
   PetscCall(PetscFree(energy));
+  if (r->weight) PetscCall(fm_store_write(store, "/weight", FM_FLOAT64, 2, shape, r->weight));
   PetscFunctionReturn(0);
 }
 
@@ -158,7 +149,7 @@ static double worst(const report *r, const double *of, int series, PetscBool lar
   double found = of[series];
 
   for (int64_t i = 1; i < r->n; i++) {
-    const double v = of[i * SERIES + series];
+    const double v = of[i * FM_SERIES + series];
 
     if (isnan(v) || (largest ? v > found : v < found)) found = v;
   }
@@ -170,7 +161,7 @@ static double worst_error(const report *r, const double *of) {
   double found = 0.;
 
   for (int64_t i = 0; i < r->n; i++)
-    found = fmax(found, of[i * SERIES + MCSE] / of[i * SERIES + STD]);
+    found = fmax(found, of[i * FM_SERIES + FM_MCSE] / of[i * FM_SERIES + FM_STD]);
   return found;
 }
 
@@ -178,13 +169,13 @@ static PetscErrorCode report_convergence(report *r) {
   fm_results *to = r->run->results;
 
   PetscFunctionBegin;
-  PetscCall(fm_result(to, "rhat_max", worst(r, r->of_x, RHAT, PETSC_TRUE), "1"));
-  PetscCall(fm_result(to, "rhat_energy", r->of_energy[RHAT], "1"));
-  PetscCall(fm_result(to, "ess_bulk_min", worst(r, r->of_x, ESS_BULK, PETSC_FALSE), "1"));
-  PetscCall(fm_result(to, "ess_tail_min", worst(r, r->of_x, ESS_TAIL, PETSC_FALSE), "1"));
+  PetscCall(fm_result(to, "rhat_max", worst(r, r->of_x, FM_RHAT, PETSC_TRUE), "1"));
+  PetscCall(fm_result(to, "rhat_energy", r->of_energy[FM_RHAT], "1"));
+  PetscCall(fm_result(to, "ess_bulk_min", worst(r, r->of_x, FM_ESS_BULK, PETSC_FALSE), "1"));
+  PetscCall(fm_result(to, "ess_tail_min", worst(r, r->of_x, FM_ESS_TAIL, PETSC_FALSE), "1"));
   PetscCall(fm_result(to, "mcse_over_std_max", worst_error(r, r->of_x), "1"));
   if (!r->of_exp) PetscFunctionReturn(0);
-  PetscCall(fm_result(to, "exp_rhat_max", worst(r, r->of_exp, RHAT, PETSC_TRUE), "1"));
+  PetscCall(fm_result(to, "exp_rhat_max", worst(r, r->of_exp, FM_RHAT, PETSC_TRUE), "1"));
   PetscCall(fm_result(to, "exp_mcse_over_std_max", worst_error(r, r->of_exp), "1"));
   PetscFunctionReturn(0);
 }
@@ -230,7 +221,7 @@ static PetscErrorCode report_moments(report *r, const fm_real *x) {
   double *copy = NULL;
 
   PetscFunctionBegin;
-  if (r->n > 16 || !x) PetscFunctionReturn(0);
+  if (r->n > 16 || !x || r->weight) PetscFunctionReturn(0);
   PetscCall(fm_calloc(count * r->n, &copy));
   for (int64_t i = 0; i < count * r->n; i++) copy[i] = (double)x[i];
   PetscCall(fm_report_moments(r->run, count, r->n, copy));
@@ -239,7 +230,7 @@ static PetscErrorCode report_moments(report *r, const fm_real *x) {
 }
 
 static void warn(const report *r) {
-  const double rhat = worst(r, r->of_x, RHAT, PETSC_TRUE);
+  const double rhat = worst(r, r->of_x, FM_RHAT, PETSC_TRUE);
 
   if (!(rhat <= 1.01))
     fm_warn(
@@ -256,8 +247,8 @@ PetscErrorCode fm_reference_report(fm_run *run, fm_sampler *s, PetscBool exponen
   PetscCall(report_chains(&r));
   PetscCall(report_solves(&r));
   if (s->kept < 4) PetscFunctionReturn(0);
-  PetscCall(fm_calloc(r.n * SERIES, &r.of_x));
-  if (exponential) PetscCall(fm_calloc(r.n * SERIES, &r.of_exp));
+  PetscCall(fm_calloc(r.n * FM_SERIES, &r.of_x));
+  if (exponential) PetscCall(fm_calloc(r.n * FM_SERIES, &r.of_exp));
   PetscCall(describe_all(&r));
   PetscCall(fm_sampler_gather_x(s, &x));
   PetscCall(write_file(&r, x));
@@ -265,6 +256,7 @@ PetscErrorCode fm_reference_report(fm_run *run, fm_sampler *s, PetscBool exponen
   PetscCall(report_moments(&r, x));
   warn(&r);
   PetscCall(PetscFree(x));
+  PetscCall(PetscFree(r.weight));
   PetscCall(PetscFree(r.of_x));
   PetscCall(PetscFree(r.of_exp));
   PetscFunctionReturn(0);

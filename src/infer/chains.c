@@ -1,6 +1,19 @@
 /* The chains of a run, shared over the sample ranks. */
 #include "chains.h"
 
+#define TOGETHER 10 /* iterations between two words about the umbrella */
+
+static PetscErrorCode make_umbrella(fm_sampler *s) {
+  const fm_potential *p = s->in.potential;
+
+  PetscFunctionBegin;
+  fm_check(p->centre && p->scale, s->in.comm->world, PETSC_ERR_USER,
+           "-flatten needs a prior that knows its means and standard deviations, and chains in "
+           "the user's units (no -latent)");
+  PetscCall(fm_umbrella_create(s->n, p->centre, p->scale, &s->umbrella));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_sampler_create(const fm_sampler_inputs *inputs, fm_sampler **sampler) {
   const int64_t n = inputs->potential->n;
   fm_sampler *s;
@@ -11,11 +24,13 @@ PetscErrorCode fm_sampler_create(const fm_sampler_inputs *inputs, fm_sampler **s
   s->in = *inputs;
   s->n = n;
   PetscCall(fm_comm_share(inputs->comm, inputs->chains, &s->first, &s->count));
+  if (inputs->hmc.flatten) PetscCall(make_umbrella(s));
   PetscCall(fm_calloc(s->count, &s->chain));
   for (int64_t c = 0; c < s->count; c++)
-    PetscCall(fm_chain_create(n, s->first + c, &s->chain[c]));
+    PetscCall(fm_chain_create(n, s->first + c, s->umbrella, &s->chain[c]));
   PetscCall(fm_calloc(s->count * inputs->iterations * n, &s->x));
   PetscCall(fm_calloc(s->count * inputs->iterations, &s->energy));
+  PetscCall(fm_calloc(s->count * inputs->iterations, &s->log_weight));
   PetscFunctionReturn(0);
 }
 
@@ -28,12 +43,14 @@ PetscErrorCode fm_sampler_destroy(fm_sampler **sampler) {
   PetscCall(PetscFree(s->chain));
   PetscCall(PetscFree(s->x));
   PetscCall(PetscFree(s->energy));
+  PetscCall(PetscFree(s->log_weight));
+  PetscCall(fm_umbrella_destroy(&s->umbrella));
   PetscCall(PetscFree(*sampler));
   PetscFunctionReturn(0);
 }
 
 int64_t fm_sampler_total(const fm_sampler *s) {
-  return s->in.hmc.warmup + s->in.iterations * s->in.thin;
+  return s->in.hmc.warmup + s->in.hmc.flatten + s->in.iterations * s->in.thin;
 }
 
 /* ---- ledger ---- */
@@ -78,12 +95,39 @@ static void keep(fm_sampler *s, int64_t c) {
 
   for (int64_t i = 0; i < s->n; i++) s->x[row * s->n + i] = (fm_real)x[i];
   s->energy[row] = fm_chain_scalars(&s->chain[c])[FM_CHAIN_VALUE];
+  s->log_weight[row] = fm_chain_log_weight(&s->chain[c]);
+}
+
+/* What the chains have learnt, summed in their order: the umbrella is the same for all chains
+   and on every rank. */
+static PetscErrorCode merge(fm_sampler *s) {
+  const int64_t width = FM_UMBRELLA_NODES * s->n;
+  double *mine, *all;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc2(s->count * width, &mine, s->in.chains * width, &all));
+  for (int64_t c = 0; c < s->count; c++) {
+    PetscCall(PetscArraycpy(mine + c * width, s->chain[c].learnt, width));
+    PetscCall(PetscArrayzero(s->chain[c].learnt, width));
+  }
+  PetscCall(fm_sampler_collect(s, 0, MPI_DOUBLE, width, mine, all));
+  for (int64_t i = 0; i < s->in.chains * width; i++) s->umbrella->v[i % width] += all[i];
+  PetscCallMPI(MPI_Bcast(s->umbrella->v, (int)width, MPI_DOUBLE, 0, s->in.comm->sample));
+  PetscCall(PetscFree2(mine, all));
+  PetscFunctionReturn(0);
+}
+
+static PetscBool merge_due(const fm_sampler *s) {
+  const int64_t since = s->iteration - s->in.hmc.warmup, last = s->in.hmc.flatten;
+
+  return since > 0 && since <= last && (since % TOGETHER == 0 || since == last) ? PETSC_TRUE
+                                                                                : PETSC_FALSE;
 }
 
 PetscErrorCode fm_sampler_run(fm_sampler *s, int64_t count) {
   PetscFunctionBegin;
   for (int64_t k = 0; k < count; k++) {
-    const int64_t after = s->iteration + 1 - s->in.hmc.warmup;
+    const int64_t after = s->iteration + 1 - s->in.hmc.warmup - s->in.hmc.flatten;
     const PetscBool due = after > 0 && after % s->in.thin == 0 ? PETSC_TRUE : PETSC_FALSE;
 
     for (int64_t c = 0; c < s->count; c++) {
@@ -92,6 +136,7 @@ PetscErrorCode fm_sampler_run(fm_sampler *s, int64_t count) {
     }
     s->iteration++;
     s->kept += due;
+    if (merge_due(s)) PetscCall(merge(s));
   }
   PetscCall(fm_sampler_count(s));
   PetscFunctionReturn(0);
@@ -151,7 +196,9 @@ PetscErrorCode fm_sampler_column(const fm_sampler *s, int64_t i, PetscMPIInt roo
     for (int64_t k = 0; k < s->kept; k++) {
       const int64_t row = c * s->in.iterations + k;
 
-      mine[c * s->kept + k] = i < s->n ? (double)s->x[row * s->n + i] : s->energy[row];
+      mine[c * s->kept + k] = i < s->n    ? (double)s->x[row * s->n + i]
+                              : i == s->n ? s->energy[row]
+                                          : s->log_weight[row];
     }
   PetscCall(fm_sampler_collect(s, root, MPI_DOUBLE, s->kept, mine, column));
   PetscCall(PetscFree(mine));

@@ -1,8 +1,9 @@
 /* The file that a run of chains goes on from:
 
-   /            attributes schema_version, program, program_version, precision, command
-   /chains/...  q, gradient, x, scale, mean, square [chains][n]; value, step, ... [chains]
-   /draws/x     [chains][kept][n] in the user's units; /draws/energy [chains][kept]
+   /            attributes chains_version, program, program_version, precision, command
+   /chain/...  q, gradient, x, scale, mean, square [chains][n]; value, step, ... [chains]
+   /umbrella/v  [nodes][n], with its centre and spacing [n], where there is one
+   /draws/x     [chains][kept][n] in the user's units; /draws/energy, log_weight [chains][kept]
    /ledger      as in a checkpoint; /state attributes iteration, kept, seed, settings of hmc
    /settings    the block of settings, text; /operator the operator's description */
 #include "chains.h"
@@ -10,15 +11,14 @@
 #include "fathom/store.h"
 #include <math.h>
 
-#define SCHEMA 1
+#define VERSION 1
 
-static const char *const vector_name[] = {"/chains/q",    "/chains/gradient",
-                                          "/chains/x",    "/chains/scale",
-                                          "/chains/mean", "/chains/square"};
+static const char *const vector_name[] = {"/chain/q",     "/chain/gradient", "/chain/x",
+                                          "/chain/scale", "/chain/mean",     "/chain/square"};
 static const char *const scalar_name[] = {
-    "/chains/value",       "/chains/step",        "/chains/mu",       "/chains/statistic",
-    "/chains/log_average", "/chains/adapted",     "/chains/window",   "/chains/acceptance",
-    "/chains/leapfrogs",   "/chains/divergences", "/chains/unsettled"};
+    "/chain/value",       "/chain/step",        "/chain/mu",       "/chain/statistic",
+    "/chain/log_average", "/chain/adapted",     "/chain/window",   "/chain/acceptance",
+    "/chain/leapfrogs",   "/chain/divergences", "/chain/unsettled"};
 static const char *const ledger_name[] = {"useful_F",     "useful_J",     "useful_JT",
                                           "diagnostic_F", "diagnostic_J", "diagnostic_JT"};
 static const char *const spent_name[] = {"spent_F", "spent_J", "spent_JT"};
@@ -32,7 +32,7 @@ typedef struct {
   const char *name;
   double value;
 } number;
-enum { INTEGERS = 7, NUMBERS = 3 };
+enum { INTEGERS = 8, NUMBERS = 3 };
 
 static void same_settings(const fm_sampler *s, integer i[INTEGERS], number x[NUMBERS]) {
   const fm_hmc *h = &s->in.hmc;
@@ -40,6 +40,7 @@ static void same_settings(const fm_sampler *s, integer i[INTEGERS], number x[NUM
                               {"chains", s->in.chains},
                               {"unknowns", s->n},
                               {"warmup", h->warmup},
+                              {"flatten", h->flatten},
                               {"thin", s->in.thin},
                               {"leapfrog_steps", h->leapfrogs},
                               {"max_leapfrog_steps", h->most}};
@@ -59,7 +60,7 @@ static PetscErrorCode write_identity(const fm_sampler *s, fm_store *store) {
 
   PetscFunctionBegin;
   same_settings(s, i, x);
-  PetscCall(fm_store_set_integer(store, "/", "schema_version", SCHEMA));
+  PetscCall(fm_store_set_integer(store, "/", "chains_version", VERSION));
   PetscCall(fm_store_set_text(store, "/", "program", "fathom"));
   PetscCall(fm_store_set_text(store, "/", "program_version", FM_VERSION));
   PetscCall(fm_store_set_text(store, "/", "precision", FM_PRECISION));
@@ -95,19 +96,36 @@ static PetscErrorCode write_states(const fm_sampler *s, const char *name, int64_
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode write_umbrella(const fm_sampler *s, fm_store *store) {
+  const int64_t shape[] = {FM_UMBRELLA_NODES, s->n};
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_write(store, "/umbrella/v", FM_FLOAT64, 2, shape, s->umbrella->v));
+  PetscCall(
+      fm_store_write(store, "/umbrella/centre", FM_FLOAT64, 1, &s->n, s->umbrella->centre));
+  PetscCall(
+      fm_store_write(store, "/umbrella/spacing", FM_FLOAT64, 1, &s->n, s->umbrella->spacing));
+  PetscCall(write_states(s, "/chain/learnt", FM_CHAIN_SCALARS + FM_CHAIN_VECTORS * s->n,
+                         FM_UMBRELLA_NODES * s->n, 2, store));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode write_draws(const fm_sampler *s, fm_store *store) {
+  static const char *const name[] = {"/draws/energy", "/draws/log_weight"};
   const int64_t shape[] = {s->in.chains, s->kept, s->n};
-  double *energy;
+  double *column;
   fm_real *x;
 
   PetscFunctionBegin;
   PetscCall(fm_sampler_gather_x(s, &x));
   PetscCall(fm_store_write(store, "/draws/x", FM_TYPE_REAL, 3, shape, x));
   PetscCall(PetscFree(x));
-  PetscCall(fm_calloc(s->in.chains * s->kept, &energy));
-  PetscCall(fm_sampler_column(s, s->n, 0, energy));
-  PetscCall(fm_store_write(store, "/draws/energy", FM_FLOAT64, 2, shape, energy));
-  PetscCall(PetscFree(energy));
+  PetscCall(fm_calloc(s->in.chains * s->kept, &column));
+  for (int k = 0; k < 2; k++) {
+    PetscCall(fm_sampler_column(s, s->n + k, 0, column));
+    PetscCall(fm_store_write(store, name[k], FM_FLOAT64, 2, shape, column));
+  }
+  PetscCall(PetscFree(column));
   PetscFunctionReturn(0);
 }
 
@@ -129,9 +147,10 @@ PetscErrorCode fm_sampler_save(const fm_sampler *s, const char *path) {
   PetscCall(fm_store_create(s->in.comm->world, path, &store));
   PetscCall(write_identity(s, store));
   for (int v = 0; v < FM_CHAIN_VECTORS; v++)
-    PetscCall(write_states(s, vector_name[v], v * n, n, 2, store));
+    PetscCall(write_states(s, vector_name[v], FM_CHAIN_SCALARS + v * n, n, 2, store));
   for (int k = 0; k < FM_CHAIN_SCALARS; k++)
-    PetscCall(write_states(s, scalar_name[k], FM_CHAIN_VECTORS * n + k, 1, 1, store));
+    PetscCall(write_states(s, scalar_name[k], k, 1, 1, store));
+  if (s->umbrella) PetscCall(write_umbrella(s, store));
   if (s->kept) PetscCall(write_draws(s, store));
   PetscCall(fm_store_commit(&store, previous));
   PetscFunctionReturn(0);
@@ -142,17 +161,17 @@ PetscErrorCode fm_sampler_save(const fm_sampler *s, const char *path) {
 static PetscErrorCode check_kind(const fm_sampler *s, fm_store *store, const char *path) {
   MPI_Comm world = s->in.comm->world;
   char precision[32] = "";
-  int64_t schema;
+  int64_t version;
   PetscBool has;
 
   PetscFunctionBegin;
-  PetscCall(fm_store_has(store, "/chains", &has));
+  PetscCall(fm_store_has(store, "/chain", &has));
   fm_check(has, world, PETSC_ERR_USER,
-           "'%s' is an HDF5 file without /chains: not from fathom reference", path);
-  PetscCall(fm_store_get_integer(store, "/", "schema_version", &schema));
-  fm_check(schema <= SCHEMA, world, PETSC_ERR_USER,
-           "'%s' has schema %lld, this program reads up to %d: use a newer fathom", path,
-           (long long)schema, SCHEMA);
+           "'%s' is an HDF5 file without /chain: not from fathom reference", path);
+  PetscCall(fm_store_get_integer(store, "/", "chains_version", &version));
+  fm_check(version <= VERSION, world, PETSC_ERR_USER,
+           "'%s' has version %lld of chains, this program reads up to %d: use a newer fathom",
+           path, (long long)version, VERSION);
   PetscCall(fm_store_get_text(store, "/", "precision", precision, sizeof(precision)));
   fm_check(!strcmp(precision, FM_PRECISION), world, PETSC_ERR_USER,
            "cannot resume: precision was '%s' in '%s' and is '%s' now", precision, path,
@@ -200,24 +219,35 @@ static PetscErrorCode read_states(fm_sampler *s, const char *name, int64_t at, i
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode read_umbrella(fm_sampler *s, fm_store *store) {
+  PetscFunctionBegin;
+  PetscCall(fm_store_read(store, "/umbrella/v", FM_FLOAT64, FM_UMBRELLA_NODES * s->n,
+                          s->umbrella->v));
+  PetscCall(read_states(s, "/chain/learnt", FM_CHAIN_SCALARS + FM_CHAIN_VECTORS * s->n,
+                        FM_UMBRELLA_NODES * s->n, store));
+  PetscFunctionReturn(0);
+}
+
 /* Chain by chain, so that no rank holds all draws. */
 static PetscErrorCode read_draws(fm_sampler *s, fm_store *store) {
   const int64_t width = s->kept * s->n, most = s->in.iterations;
-  double *energy;
+  double *energy, *weight;
   fm_real *x;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2(width, &x, s->kept, &energy));
+  PetscCall(PetscMalloc3(width, &x, s->kept, &energy, s->kept, &weight));
   for (int64_t k = 0; k < s->in.chains; k++) {
     const int64_t c = k - s->first;
 
     PetscCall(fm_store_read_rows(store, "/draws/x", FM_TYPE_REAL, k, 1, x));
     PetscCall(fm_store_read_rows(store, "/draws/energy", FM_FLOAT64, k, 1, energy));
+    PetscCall(fm_store_read_rows(store, "/draws/log_weight", FM_FLOAT64, k, 1, weight));
     if (c < 0 || c >= s->count) continue;
     PetscCall(PetscArraycpy(s->x + c * most * s->n, x, width));
     PetscCall(PetscArraycpy(s->energy + c * most, energy, s->kept));
+    PetscCall(PetscArraycpy(s->log_weight + c * most, weight, s->kept));
   }
-  PetscCall(PetscFree2(x, energy));
+  PetscCall(PetscFree3(x, energy, weight));
   PetscFunctionReturn(0);
 }
 
@@ -274,9 +304,10 @@ static PetscErrorCode read_all(fm_sampler *s, fm_store *store, const char *path)
   PetscCall(check_settings(s, store));
   PetscCall(read_counts(s, store, path));
   for (int v = 0; v < FM_CHAIN_VECTORS; v++)
-    PetscCall(read_states(s, vector_name[v], v * n, n, store));
+    PetscCall(read_states(s, vector_name[v], FM_CHAIN_SCALARS + v * n, n, store));
   for (int k = 0; k < FM_CHAIN_SCALARS; k++)
-    PetscCall(read_states(s, scalar_name[k], FM_CHAIN_VECTORS * n + k, 1, store));
+    PetscCall(read_states(s, scalar_name[k], k, 1, store));
+  if (s->umbrella) PetscCall(read_umbrella(s, store));
   if (s->kept) PetscCall(read_draws(s, store));
   PetscCall(check_posterior(s));
   PetscCall(fm_sampler_count(s));

@@ -22,12 +22,18 @@
    every few steps take it away. */
 #define FIRST_STEPS 10
 
-PetscErrorCode fm_chain_create(int64_t n, int64_t index, fm_chain *c) {
+PetscErrorCode fm_chain_create(int64_t n, int64_t index, const fm_umbrella *umbrella,
+                               fm_chain *c) {
+  const int64_t own = FM_CHAIN_SCALARS + FM_CHAIN_VECTORS * n;
+
   PetscFunctionBegin;
   c->n = n;
   c->index = index;
-  PetscCall(fm_calloc(FM_CHAIN_VECTORS * n + FM_CHAIN_SCALARS, &c->state));
-  PetscCall(fm_calloc(3 * n, &c->work));
+  c->umbrella = umbrella;
+  c->size = own + (umbrella ? FM_UMBRELLA_NODES * n : 0);
+  PetscCall(fm_calloc(c->size, &c->state));
+  c->learnt = umbrella ? c->state + own : NULL;
+  PetscCall(fm_calloc(4 * n, &c->work));
   PetscCall(fm_calloc(n, &c->x));
   PetscFunctionReturn(0);
 }
@@ -40,8 +46,14 @@ PetscErrorCode fm_chain_destroy(fm_chain *c) {
   PetscFunctionReturn(0);
 }
 
-double *fm_chain_vector(const fm_chain *c, int vector) { return c->state + vector * c->n; }
-double *fm_chain_scalars(const fm_chain *c) { return c->state + FM_CHAIN_VECTORS * c->n; }
+double *fm_chain_scalars(const fm_chain *c) { return c->state; }
+double *fm_chain_vector(const fm_chain *c, int vector) {
+  return c->state + FM_CHAIN_SCALARS + vector * c->n;
+}
+
+double fm_chain_log_weight(const fm_chain *c) {
+  return c->umbrella ? -fm_umbrella_log(c->umbrella, fm_chain_vector(c, FM_CHAIN_Q), NULL) : 0.;
+}
 
 /* ---- the leapfrog method ---- */
 
@@ -52,21 +64,31 @@ static double kinetic(int64_t n, const double *r) {
   return sum / 2.;
 }
 
+/* force = the gradient of U less log t; returns log t. */
+static double biased_force(const fm_chain *c, const double *q, const double *gradient,
+                           double *force) {
+  memcpy(force, gradient, (size_t)c->n * sizeof(*force));
+  return c->umbrella ? fm_umbrella_log(c->umbrella, q, force) : 0.;
+}
+
 PetscErrorCode fm_chain_leapfrog(fm_chain *c, fm_potential *potential, fm_key key, double step,
                                  int64_t count, double limit, double *q, double *r,
                                  double *gradient, double *value, PetscBool *ok) {
   const double *s = fm_chain_vector(c, FM_CHAIN_SCALE);
+  double *force = c->work + 3 * c->n, log_t;
 
   PetscFunctionBegin;
   *ok = PETSC_TRUE;
+  biased_force(c, q, gradient, force);
   for (int64_t k = 0; k < count && *ok; k++) {
     for (int64_t i = 0; i < c->n; i++) {
-      r[i] -= step / 2. * s[i] * gradient[i];
+      r[i] -= step / 2. * s[i] * force[i];
       q[i] += step * s[i] * r[i];
     }
     PetscCall(potential->evaluate(potential->context, key, q, value, gradient, c->x, ok));
-    for (int64_t i = 0; i < c->n; i++) r[i] -= step / 2. * s[i] * gradient[i];
-    if (!(*value + kinetic(c->n, r) <= limit)) *ok = PETSC_FALSE;
+    log_t = biased_force(c, q, gradient, force);
+    for (int64_t i = 0; i < c->n; i++) r[i] -= step / 2. * s[i] * force[i];
+    if (!(*value - log_t + kinetic(c->n, r) <= limit)) *ok = PETSC_FALSE;
   }
   PetscFunctionReturn(0);
 }
@@ -78,7 +100,7 @@ static PetscErrorCode trajectory(fm_chain *c, fm_potential *potential, fm_rng rn
                                  double *rise) {
   const uint64_t sample = (uint64_t)c->index;
   const fm_key key = {.step = name, .sample = &sample};
-  double *q = c->work, *r = q + c->n, *gradient = r + c->n, begin;
+  double *q = c->work, *r = q + c->n, *gradient = r + c->n, begin, end;
   PetscBool ok;
 
   PetscFunctionBegin;
@@ -86,10 +108,11 @@ static PetscErrorCode trajectory(fm_chain *c, fm_potential *potential, fm_rng rn
   PetscCall(PetscArraycpy(gradient, fm_chain_vector(c, FM_CHAIN_GRADIENT), c->n));
   fm_rng_normal(rng, name, sample, (size_t)c->n, c->x);
   for (int64_t i = 0; i < c->n; i++) r[i] = (double)c->x[i];
-  begin = fm_chain_scalars(c)[FM_CHAIN_VALUE] + kinetic(c->n, r);
+  begin = fm_chain_scalars(c)[FM_CHAIN_VALUE] + fm_chain_log_weight(c) + kinetic(c->n, r);
   PetscCall(fm_chain_leapfrog(c, potential, key, step, count, begin + MOST_ERROR, q, r,
                               gradient, value, &ok));
-  *rise = ok ? *value + kinetic(c->n, r) - begin : INFINITY;
+  end = *value - (c->umbrella ? fm_umbrella_log(c->umbrella, q, NULL) : 0.) + kinetic(c->n, r);
+  *rise = ok ? end - begin : INFINITY;
   PetscFunctionReturn(0);
 }
 
@@ -105,6 +128,11 @@ static void move(fm_chain *c, double value) {
 }
 
 /* ---- step size ---- */
+
+static void begin_averaging(double *state) {
+  state[FM_CHAIN_MU] = log(10. * state[FM_CHAIN_STEP]);
+  state[FM_CHAIN_STATISTIC] = state[FM_CHAIN_LOG_AVERAGE] = state[FM_CHAIN_ADAPTED] = 0.;
+}
 
 /* A step of about 80 % acceptance, by doubling or halving, and dual averaging from there
    (Hoffman and Gelman, algorithm 4). *found false: none between 2^-100 and 2^100 times. */
@@ -126,8 +154,7 @@ static PetscErrorCode find_step(fm_chain *c, const fm_hmc *hmc, fm_potential *po
     if (!*found) step *= up ? 2. : 0.5;
   }
   state[FM_CHAIN_STEP] = step;
-  state[FM_CHAIN_MU] = log(10. * step);
-  state[FM_CHAIN_STATISTIC] = state[FM_CHAIN_LOG_AVERAGE] = state[FM_CHAIN_ADAPTED] = 0.;
+  begin_averaging(state);
   PetscFunctionReturn(0);
 }
 
@@ -171,7 +198,8 @@ void fm_hmc_window(int64_t warmup, int64_t iteration, PetscBool *collect, PetscB
 
 /* Running mean and squares (Welford). */
 static void collect_draw(fm_chain *c) {
-  const double count = fm_chain_scalars(c)[FM_CHAIN_WINDOW] += 1., *q = c->state;
+  const double count = fm_chain_scalars(c)[FM_CHAIN_WINDOW] += 1.;
+  const double *q = fm_chain_vector(c, FM_CHAIN_Q);
   double *mean = fm_chain_vector(c, FM_CHAIN_MEAN);
   double *square = fm_chain_vector(c, FM_CHAIN_SQUARE);
 
@@ -263,6 +291,17 @@ static int64_t steps_of(const fm_hmc *hmc, int64_t iteration, double step, doubl
   return (int64_t)PetscMin((double)PetscMin(early, hmc->most), PetscMax(1., wanted));
 }
 
+/* After the warm-up: V learns at a rate that falls as 1/iteration, the step goes on adapting. */
+static void learn(fm_chain *c, const fm_hmc *hmc, int64_t since, double acceptance) {
+  const double rate = 0.05 * PetscMin(1., 0.1 * (double)hmc->flatten / (double)(since + 1));
+  double *state = fm_chain_scalars(c);
+
+  if (!since) begin_averaging(state);
+  adapt_step(hmc, acceptance, state);
+  fm_umbrella_learn(c->umbrella, rate, fm_chain_vector(c, FM_CHAIN_Q), c->learnt);
+  if (since == hmc->flatten - 1) state[FM_CHAIN_STEP] = exp(state[FM_CHAIN_LOG_AVERAGE]);
+}
+
 PetscErrorCode fm_chain_iterate(fm_chain *c, const fm_hmc *hmc, fm_potential *potential,
                                 int64_t iteration) {
   const fm_rng momentum = {hmc->seed, FM_STREAM_MOMENTUM}, test = {hmc->seed, FM_STREAM_ACCEPT};
@@ -279,6 +318,10 @@ PetscErrorCode fm_chain_iterate(fm_chain *c, const fm_hmc *hmc, fm_potential *po
   if (iteration < hmc->warmup) {
     state[FM_CHAIN_UNSETTLED] += isinf(rise) ? 1. : 0.;
     PetscCall(adapt(c, hmc, potential, iteration, acceptance));
+    PetscFunctionReturn(0);
+  }
+  if (iteration < hmc->warmup + hmc->flatten) {
+    learn(c, hmc, iteration - hmc->warmup, acceptance);
     PetscFunctionReturn(0);
   }
   state[FM_CHAIN_ACCEPTANCE] += acceptance;

@@ -8,47 +8,18 @@ typedef struct {
   fm_transport *transport; /* NULL: the user's units */
   const fm_real *theta;
   fm_real *white, *x_bar; /* [n]: whitened model, cotangent */
-  double *log_mean;       /* [n] of the tilt, NULL: none */
 } pulled;
-
-/* ---- tilt ---- */
-
-double fm_tilt(int64_t n, const double *log_mean, const fm_real *x, double *share) {
-  double top = 0., sum = 1.;
-
-  for (int64_t i = 0; i < n; i++) top = PetscMax(top, (double)x[i] - log_mean[i]);
-  sum = exp(-top);
-  for (int64_t i = 0; i < n; i++)
-    sum += (share[i] = exp((double)x[i] - log_mean[i] - top) / (double)n);
-  for (int64_t i = 0; i < n; i++) share[i] /= sum;
-  return top + log(sum / 2.);
-}
-
-/* The energy of the target, less the tilt, and its gradient in x_bar. */
-static PetscErrorCode energy_of(pulled *p, fm_key key, const fm_real *x, double *value,
-                                PetscBool *ok) {
-  const int64_t n = p->target->n;
-  fm_real energy;
-
-  PetscFunctionBegin;
-  PetscCall(fm_target_evaluate(p->target, key, 1, x, &energy, NULL, p->x_bar, ok));
-  *value = (double)energy;
-  if (!p->log_mean || !*ok) PetscFunctionReturn(0);
-  *value -= fm_tilt(n, p->log_mean, x, p->log_mean + n);
-  for (int64_t i = 0; i < n; i++) p->x_bar[i] -= (fm_real)p->log_mean[n + i];
-  PetscFunctionReturn(0);
-}
-
-/* ---- where chains move ---- */
 
 static PetscErrorCode of_model(void *context, fm_key key, const double *q, double *value,
                                double *gradient, fm_real *x, PetscBool *ok) {
   pulled *p = (pulled *)context;
   const int64_t n = p->target->n;
+  fm_real energy;
 
   PetscFunctionBegin;
   for (int64_t i = 0; i < n; i++) x[i] = (fm_real)q[i];
-  PetscCall(energy_of(p, key, x, value, ok));
+  PetscCall(fm_target_evaluate(p->target, key, 1, x, &energy, NULL, p->x_bar, ok));
+  *value = (double)energy;
   for (int64_t i = 0; i < n; i++) gradient[i] = (double)p->x_bar[i];
   PetscFunctionReturn(0);
 }
@@ -78,12 +49,12 @@ static PetscErrorCode of_latent(void *context, fm_key key, const double *q, doub
   pulled *p = (pulled *)context;
   fm_transport *t = p->transport;
   const fm_lanes model = {p->white, NULL, t->condition}, bar = {p->x_bar, NULL, NULL};
-  fm_real logdet, minus = -1;
+  fm_real energy, logdet, minus = -1;
 
   PetscFunctionBegin;
   PetscCall(push(p, q, x, &logdet));
-  PetscCall(energy_of(p, key, x, value, ok));
-  *value -= (double)logdet + t->x_logstd;
+  PetscCall(fm_target_evaluate(p->target, key, 1, x, &energy, NULL, p->x_bar, ok));
+  *value = (double)energy - (double)logdet - t->x_logstd;
   if (!isfinite(*value) || !all_finite(t->n, p->white)) *ok = PETSC_FALSE;
   if (!*ok) PetscFunctionReturn(0);
   for (int64_t i = 0; i < t->n; i++) p->x_bar[i] *= (fm_real)t->x_std[i];
@@ -107,17 +78,17 @@ static PetscErrorCode start(void *context, uint64_t seed, int64_t chain, int64_t
   PetscFunctionReturn(0);
 }
 
-/* The first scales: the prior's standard deviations, where it knows them. */
+/* Centres and first scales: the prior's means and standard deviations, where it knows them. */
 static PetscErrorCode prior_scales(const fm_target *t, fm_potential *potential) {
   PetscBool known;
-  double *mean;
 
   PetscFunctionBegin;
-  PetscCall(fm_calloc(t->n, &mean));
+  PetscCall(fm_calloc(t->n, &potential->centre));
   PetscCall(fm_calloc(t->n, &potential->scale));
-  PetscCall(fm_energy_moments(t->energy[t->nenergy - 1], mean, potential->scale, &known));
+  PetscCall(fm_energy_moments(t->energy[t->nenergy - 1], potential->centre, potential->scale,
+                              &known));
+  if (!known) PetscCall(PetscFree(potential->centre));
   if (!known) PetscCall(PetscFree(potential->scale));
-  PetscCall(PetscFree(mean));
   PetscFunctionReturn(0);
 }
 
@@ -141,15 +112,6 @@ PetscErrorCode fm_potential_of_target(fm_target *target, fm_transport *transport
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_potential_tilt(fm_potential *potential, const double *mean) {
-  pulled *p = (pulled *)potential->context;
-
-  PetscFunctionBegin;
-  PetscCall(fm_calloc(2 * potential->n, &p->log_mean)); /* and room for the shares */
-  for (int64_t i = 0; i < potential->n; i++) p->log_mean[i] = log(mean[i]);
-  PetscFunctionReturn(0);
-}
-
 PetscErrorCode fm_potential_destroy(fm_potential **potential) {
   pulled *p;
 
@@ -158,9 +120,9 @@ PetscErrorCode fm_potential_destroy(fm_potential **potential) {
   p = (pulled *)(*potential)->context;
   PetscCall(PetscFree(p->white));
   PetscCall(PetscFree(p->x_bar));
-  PetscCall(PetscFree(p->log_mean));
   PetscCall(PetscFree(p));
   PetscCall(PetscFree((*potential)->scale));
+  PetscCall(PetscFree((*potential)->centre));
   PetscCall(PetscFree(*potential));
   PetscFunctionReturn(0);
 }
