@@ -25,6 +25,7 @@ double fm_wave2d_limit(const fm_wave2d_spec *spec) {
 
 static PetscErrorCode check_spec(const fm_wave2d_spec *spec) {
   const int64_t most = fm_wave2d_most_ranks(spec);
+  const int least = 2 * FM_WAVE2D_HALO; /* layers and a free surface do not feel each other */
   PetscMPIInt size;
 
   PetscFunctionBegin;
@@ -32,9 +33,9 @@ static PetscErrorCode check_spec(const fm_wave2d_spec *spec) {
                   (spec->time_order == 2 || spec->time_order == 4) && spec->steps > 0 &&
                   !(spec->free_surface && spec->layer[FM_TOP]),
               spec->comm, PETSC_ERR_PLIB, "a wave2d of no such order");
-  fm_check(spec->nz >= 2 && spec->nx >= 2, spec->comm, PETSC_ERR_USER,
-           "a model of %" PRId64 "x%" PRId64 " nodes has no inside; it takes 2x2", spec->nz,
-           spec->nx);
+  fm_check(PetscMin(spec->nz, spec->nx) >= least, spec->comm, PETSC_ERR_USER,
+           "a model of %" PRId64 "x%" PRId64 " nodes is too small; it takes %d a side",
+           spec->nz, spec->nx, least);
   fm_check(spec->nz <= INT32_MAX / spec->nx, spec->comm, PETSC_ERR_USER,
            "a model of %" PRId64 "x%" PRId64 " nodes is too large; %d nodes are the most",
            spec->nz, spec->nx, INT32_MAX);

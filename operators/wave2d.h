@@ -5,11 +5,11 @@
 
    On a grid [z][x] (x fastest) with absorbing layers around it or a free surface on top:
 
-       a^n     = L u^n + s^n                              L: central differences and the layers
-       u^{n+1} = 2 u^n - u^{n-1} + V a^n                  V = c^2 dt^2; second order in time
+       a^n     = L u^n + s^n            L: central differences and the layers
+       u^{n+1} = 2 u^n - u^{n-1} + V a^n            V = c^2 dt^2; second order in time
        u^{n+1} = 2 u^n - u^{n-1} + V (a^n + (L0 V a^n + s^{n+1} - 2 s^n + s^{n-1})/12)
-                                                        fourth (L0: without the layers)
-       d^n     = R u^n,                                 n = 0 .. steps-1, t = n dt
+                                                    fourth; L0: L without the layers
+       d^n     = R u^n,                             n = 0 .. steps-1, t = n dt
 
    Strips of rows over comm, halo 4: u has the same bits on any number of ranks. All numbers of
    the time loop are fm_real; denormals are flushed there. */
@@ -55,8 +55,10 @@ typedef struct fm_wave2d_shot { /* all borrowed */
 } fm_wave2d_shot;
 
 /* fm_wave2d_create - allocate everything that a shot needs. Collective on spec->comm.
-   Fails (user error) where there are more ranks than strips of at least layer + 8 rows, and
-   where tape_bytes is less than the least that a gradient needs (which the sentence names). */
+   Fails (user error) where the model has fewer than 8 nodes a side, where there are more ranks
+   than strips of at least layer + 8 rows, and where tape_bytes is less than the least that a
+   gradient needs (which the sentence names). Without a bound the tape is allocated by the first
+   gradient. */
 PetscErrorCode fm_wave2d_create(const fm_wave2d_spec *spec, fm_wave2d **wave);
 PetscErrorCode fm_wave2d_destroy(fm_wave2d **wave);
 

@@ -88,25 +88,18 @@ static PetscErrorCode create_sides(fm_wave2d *wave) {
   PetscFunctionReturn(0);
 }
 
-/* No strip ends within a layer or 8 rows beside it: psi and zeta need no messages. Layers that
-   feel each other, above and below few rows, are one band. */
+/* No strip ends within a layer or 8 rows beside it: psi and zeta need no messages. */
 PetscErrorCode fm_wave2d_layers_create(fm_wave2d *wave) {
   const fm_wave2d_spec *spec = &wave->spec;
   const fm_pml pml = profile(spec, FM_TOP, FM_BOTTOM, spec->nz, spec->dz);
-  const PetscBool top = pml.before && wave->strip.above == MPI_PROC_NULL;
-  const PetscBool bottom = pml.behind && wave->strip.below == MPI_PROC_NULL;
-  const int64_t above = PetscMin(pml.before + HALO, pml.nodes);
-  const int64_t below = PetscMax(pml.nodes - pml.behind - HALO, 0);
+  const int64_t below = pml.nodes - pml.behind - HALO;
 
   PetscFunctionBegin;
-  if (top && bottom && above > below) {
-    PetscCall(create_band(wave, &pml, 0, pml.nodes, 0, pml.nodes));
-  } else {
-    if (top) PetscCall(create_band(wave, &pml, 0, above, 0, pml.before));
-    if (bottom)
-      PetscCall(create_band(wave, &pml, below, pml.nodes - below, pml.nodes - 1 - pml.behind,
-                            pml.behind + 1));
-  }
+  if (pml.before && wave->strip.above == MPI_PROC_NULL)
+    PetscCall(create_band(wave, &pml, 0, pml.before + HALO, 0, pml.before));
+  if (pml.behind && wave->strip.below == MPI_PROC_NULL)
+    PetscCall(create_band(wave, &pml, below, pml.nodes - below, pml.nodes - 1 - pml.behind,
+                          pml.behind + 1));
   PetscCall(create_sides(wave));
   PetscFunctionReturn(0);
 }

@@ -82,14 +82,14 @@ static PetscErrorCode loop_restore(void *context, const void *checkpoint) {
   return fm_wave2d_restore(wave, &wave->forward, checkpoint);
 }
 
-/* u^n to u^{n+1}, and the traces there on the first pass. */
+/* u^n to u^{n+1}, and the traces there where they are wanted: not in an adjoint. */
 static PetscErrorCode loop_forward(void *context, int64_t n, void *record, PetscBool again) {
   fm_wave2d *wave = (fm_wave2d *)context;
   const wave2d_state *state = &wave->forward;
 
   PetscFunctionBegin;
   PetscCall(fm_wave2d_step(wave, n, (fm_real *)record));
-  if (wave->trace && !again)
+  if (wave->trace)
     fm_wave2d_sample(wave, state->u[state->now].at,
                      wave->trace + (n + 1) * wave->shot->nreceiver);
   PetscFunctionReturn(0);

@@ -41,7 +41,7 @@ check "the memory too" grep -Eq 'memory of a rank [0-9.]+ MiB and [0-9.]+ MiB of
 # ---- derivatives ----
 
 cat >small.yaml <<'YAML'
-acoustic: {shape: 4x5, spacing: 10, dt: 0.0015, steps: 30, layers: 4, wavelet_frequency: 15, wavelet_delay: 0.02, unknown: scaled,
+acoustic: {shape: 8x9, spacing: 10, dt: 0.0015, steps: 30, layers: 4, wavelet_frequency: 15, wavelet_delay: 0.02, unknown: scaled,
            background: 2000, scale: 60, velocity_min: 1700}
 acoustic_sources: 15,15,5,22
 acoustic_receivers: 5,25,28,12
@@ -76,15 +76,21 @@ refused "a background of another shape" "error: -acoustic_background is of \[2\]
 refused "no such file" "cannot open 'nowhere.h5': no such file" 1 double "${bad[@]}" -acoustic_background nowhere.h5:/c
 refused "models of another size" "takes 3000 unknowns" 1 double "${bad[@]}" -models 1,2,3
 refused "a tape that holds nothing" "error: -tape_memory 100 is too little" 1 double "${bad[@]}" -tape_memory 100
-small=(forward -operator acoustic -acoustic_shape 2x4 -acoustic_spacing 10 -acoustic_dt 0.0015 -acoustic_steps 20
+small=(forward -operator acoustic -acoustic_shape 8x8 -acoustic_spacing 10 -acoustic_dt 0.0015 -acoustic_steps 20
   -acoustic_wavelet_frequency 15 -acoustic_sources 5,5 -acoustic_receivers 5,20 -out refused)
-slow=2000,2000,2000,2000,2000,2000,2000,2000
+# model AT VALUE - 64 nodes of 2000 m/s, but for one
+model() {
+  local i
+  printf '2000'
+  for ((i = 1; i < 64; i++)); do printf ',%s' "$([[ $i == "$1" ]] && printf '%s' "$2" || printf 2000)"; done
+}
+slow=$(model 0 2000)
 for ranks in 1 3; do
   refused "a model that is too fast" \
     "the solve for model 1 failed: velocity 4200 m/s at \(z, x\) = \(10, 20\) m needs dt <= 0.00132 s; dt is 0.0015 s" \
-    $ranks double "${small[@]}" -models $slow,2000,2000,2000,2000,2000,2000,4200,2000 -ranks_per_sample $ranks
+    $ranks double "${small[@]}" -models "$slow,$(model 10 4200)" -ranks_per_sample $ranks
   refused "a model that is not positive" "failed: velocity -1 m/s at node \[0\]\[3\] is not positive" \
-    $ranks single "${small[@]}" -models 2000,2000,2000,-1,2000,2000,2000,2000 -ranks_per_sample $ranks
+    $ranks single "${small[@]}" -models "$(model 3 -1)" -ranks_per_sample $ranks
 done
-run 1 double "${small[@]}" -models $slow -out small
+run 1 double "${small[@]}" -models "$slow" -out small
 verdict

@@ -43,13 +43,15 @@ static void same_chains(const fm_sampler *a, const fm_sampler *b) {
   assert_int_equal(a->iteration, b->iteration);
   assert_int_equal(a->kept, b->kept);
   for (int64_t c = 0; c < a->count; c++) {
-    const size_t state = (size_t)(FM_CHAIN_VECTORS * a->n + FM_CHAIN_SCALARS) * sizeof(double);
-
-    assert_memory_equal(a->chain[c].state, b->chain[a->first + c].state, state);
+    assert_memory_equal(a->chain[c].state, b->chain[a->first + c].state,
+                        (size_t)a->chain[c].size * sizeof(double));
     assert_memory_equal(a->x + c * a->in.iterations * a->n,
                         b->x + (a->first + c) * b->in.iterations * a->n, row);
   }
   assert_memory_equal(a->ledger, b->ledger, 3 * sizeof(int64_t));
+  if (a->umbrella)
+    assert_memory_equal(a->umbrella->v, b->umbrella->v,
+                        (size_t)(FM_UMBRELLA_NODES * a->n) * sizeof(double));
   fm_ok(fm_sampler_gather_x(a, &x));
   for (int64_t c = 0; x && c < CHAINS; c++)
     assert_memory_equal(x + c * a->kept * a->n, b->x + c * b->in.iterations * b->n, row);
@@ -59,11 +61,19 @@ static void same_chains(const fm_sampler *a, const fm_sampler *b) {
   assert_true(sum[0] == sum[1] && sum[0] > 0);
 }
 
-static void compare(PetscBool latent, MPI_Comm other, PetscMPIInt ranks_per_sample) {
+static fm_hmc settings(PetscBool flatten) {
+  fm_hmc hmc = hmc_settings(60);
+
+  hmc.flatten = flatten ? 47 : 0;
+  return hmc;
+}
+
+static void compare(PetscBool latent, PetscBool flatten, MPI_Comm other,
+                    PetscMPIInt ranks_per_sample) {
   sampling a, b;
 
-  begin(&a, latent, PETSC_COMM_WORLD, ranks_per_sample, hmc_settings(60), DRAWS);
-  begin(&b, latent, other, ranks_per_sample, hmc_settings(60), DRAWS);
+  begin(&a, latent, PETSC_COMM_WORLD, ranks_per_sample, settings(flatten), DRAWS);
+  begin(&b, latent, other, ranks_per_sample, settings(flatten), DRAWS);
   fm_ok(fm_sampler_start(a.s));
   fm_ok(fm_sampler_start(b.s));
   complete(&a);
@@ -74,8 +84,9 @@ static void compare(PetscBool latent, MPI_Comm other, PetscMPIInt ranks_per_samp
 }
 
 static void any_rank_count_gives_the_same_bytes(void **state) {
-  compare(PETSC_FALSE, PETSC_COMM_SELF, 1);
-  compare(PETSC_TRUE, PETSC_COMM_SELF, 1);
+  compare(PETSC_FALSE, PETSC_FALSE, PETSC_COMM_SELF, 1);
+  compare(PETSC_TRUE, PETSC_FALSE, PETSC_COMM_SELF, 1);
+  compare(PETSC_FALSE, PETSC_TRUE, PETSC_COMM_SELF, 1);
 }
 
 /* At two ranks a sample: all of them against each couple alone. */
@@ -86,7 +97,7 @@ static void two_ranks_a_sample(void **state) {
   MPI_Comm_size(PETSC_COMM_WORLD, &size);
   if (size % 2) return;
   MPI_Comm_split(PETSC_COMM_WORLD, test_rank() / 2, test_rank(), &couple);
-  compare(PETSC_FALSE, couple, 2);
+  compare(PETSC_FALSE, PETSC_TRUE, couple, 2);
   MPI_Comm_free(&couple);
 }
 
@@ -118,18 +129,19 @@ static void columns_arrive(void **state) {
 /* Saved by all in the warm-up, at its end and later; taken up by each alone, and asked for more
    draws than before. */
 static void resumed_on_another_count(void **state) {
-  static const int64_t stops[] = {0, 31, 60, 83};
+  static const int64_t stops[] = {0, 31, 60, 83, 75};
   sampling all, alone;
 
-  for (int k = 0; k < 4; k++) {
+  for (int k = 0; k < 5; k++) { /* the last while the umbrella learns */
     const PetscBool latent = k % 2 ? PETSC_TRUE : PETSC_FALSE;
+    const fm_hmc hmc = settings(k == 4 ? PETSC_TRUE : PETSC_FALSE);
 
-    begin(&all, latent, PETSC_COMM_WORLD, 1, hmc_settings(60), DRAWS);
+    begin(&all, latent, PETSC_COMM_WORLD, 1, hmc, DRAWS);
     fm_ok(fm_sampler_start(all.s));
     fm_ok(fm_sampler_run(all.s, stops[k]));
     fm_ok(fm_sampler_save(all.s, in_folder("chains.h5")));
     MPI_Barrier(PETSC_COMM_WORLD);
-    begin(&alone, latent, PETSC_COMM_SELF, 1, hmc_settings(60), DRAWS);
+    begin(&alone, latent, PETSC_COMM_SELF, 1, hmc, DRAWS);
     fm_ok(fm_sampler_resume(alone.s, in_folder("chains.h5")));
     assert_int_equal(alone.s->iteration, stops[k]);
     assert_int_equal(alone.s->ledger[3], CHAINS); /* U at the chains' points, anew */
@@ -139,7 +151,7 @@ static void resumed_on_another_count(void **state) {
     fm_ok(fm_sampler_save(all.s, in_folder("chains.h5")));
     MPI_Barrier(PETSC_COMM_WORLD);
     end(&alone);
-    begin(&alone, latent, PETSC_COMM_SELF, 1, hmc_settings(60), DRAWS + 5);
+    begin(&alone, latent, PETSC_COMM_SELF, 1, hmc, DRAWS + 5);
     fm_ok(fm_sampler_resume(alone.s, in_folder("chains.h5")));
     assert_int_equal(alone.s->kept, DRAWS);
     complete(&alone);

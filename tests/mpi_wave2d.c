@@ -6,7 +6,7 @@ static const wave_case tall[] = {
     {"no layers", 66, 37, {0, 0, 0, 0}, PETSC_FALSE},
     {"layers", 61, 45, {8, 8, 8, 8}, PETSC_FALSE},
     {"free surface", 67, 29, {0, 9, 6, 6}, PETSC_TRUE},
-    {"uneven layers", 63, 31, {5, 9, 0, 7}, PETSC_FALSE},
+    {"uneven layers", 63, 36, {5, 9, 14, 7}, PETSC_FALSE},
 };
 
 static void compute(wave_fixture *f, const wave_case *c, MPI_Comm comm, int order,

@@ -25,16 +25,16 @@ typedef struct operator_case {
 
 static const fm_real laplace_centre[6] = {8, 7, 9, 12, 8, 10}; /* coefficients stay positive */
 
-/* 42 rows, which 4 ranks can share, of 7 nodes; off-grid sources and receivers, two shots */
+/* 42 rows, which 4 ranks can share, of 8 nodes; off-grid sources and receivers, two shots */
 #define ACOUSTIC                                                                               \
-  {"-acoustic_shape", "42x7"}, {"-acoustic_spacing", "10,12"}, {"-acoustic_steps", "61"},      \
+  {"-acoustic_shape", "42x8"}, {"-acoustic_spacing", "10,12"}, {"-acoustic_steps", "61"},      \
       {"-acoustic_wavelet_frequency", "20"}, {"-acoustic_wavelet_delay", "0.04"},              \
       {"-acoustic_sources", "153,31,208,26"}, {"-acoustic_allow_dispersion", "true"},          \
       {"-acoustic_split", "domain"}, {                                                         \
     "-acoustic_receivers", "120,12,161.7,40,190,55.5"                                          \
   }
 
-static const fm_real acoustic_centre[42 * 7] = {[0 ... 42 * 7 - 1] = 2000};
+static const fm_real acoustic_centre[42 * 8] = {[0 ... 42 * 8 - 1] = 2000};
 
 static const operator_case operator_cases[] = {
     {"dense", PETSC_TRUE, {{"-dense_matrix", "0.3,-0.8,0.6,-0.5"}}, NULL, 0},

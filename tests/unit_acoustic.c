@@ -175,7 +175,7 @@ static const feature features[] = {
           "-acoustic_free_surface -acoustic_record_every 2 -acoustic_layers 4",
      0, 0.3},
     {FAST "-acoustic_shape 21x17 -acoustic_coarsen 2 -acoustic_layers 3", 2000, 80},
-    {FAST "-acoustic_shape 22x16 -acoustic_coarsen 3 -acoustic_unknown slowness2", 2.5e-7,
+    {FAST "-acoustic_shape 22x22 -acoustic_coarsen 3 -acoustic_unknown slowness2", 2.5e-7,
      5e-8},
     {FAST "-tape_memory 100K -acoustic_layers 5", 2000, 80},
 };

@@ -17,7 +17,9 @@ static const wave_case wave_cases[] = {
     {"no layers", 41, 37, {0, 0, 0, 0}, PETSC_FALSE},
     {"layers", 33, 45, {8, 8, 8, 8}, PETSC_FALSE},
     {"free surface", 35, 29, {0, 9, 6, 6}, PETSC_TRUE},
-    {"uneven layers", 38, 31, {5, 11, 0, 7}, PETSC_FALSE},
+    {"uneven layers", 38, 36, {5, 11, 14, 7}, PETSC_FALSE},
+    {"few nodes", 8, 9, {5, 6, 7, 9}, PETSC_FALSE},
+    {"few nodes and a surface", 8, 8, {0, 3, 0, 4}, PETSC_TRUE},
 };
 #define WAVE_CASES ((int)(sizeof(wave_cases) / sizeof(wave_cases[0])))
 
@@ -92,8 +94,10 @@ static inline void wave_fill(wave_fixture *f) {
   }
   wave_ricker(&f->spec, 15, 0.9, f->wavelet);
   for (int k = 0; k < 3; k++) {
-    f->source[k] = wave_point(&f->spec, 10 + (uint64_t)k, 3 + (f->spec.nz - 8) * k / 2,
-                              20 - 8 * k, k == 1 ? 1 : 8);
+    f->source[k] =
+        wave_point(&f->spec, 10 + (uint64_t)k,
+                   PetscClipInterval(3 + (f->spec.nz - 8) * k / 2, 0, f->spec.nz - 1),
+                   PetscMin(20 - 8 * k, f->spec.nx - 1), k == 1 ? 1 : 8);
     f->amplitude[k] = 1 + 0.3 * k;
   }
   for (int k = 0; k < 7; k++)

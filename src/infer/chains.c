@@ -39,7 +39,7 @@ PetscErrorCode fm_sampler_destroy(fm_sampler **sampler) {
 
   PetscFunctionBegin;
   if (!s) PetscFunctionReturn(0);
-  for (int64_t c = 0; c < s->count; c++) PetscCall(fm_chain_destroy(&s->chain[c]));
+  for (int64_t c = 0; s->chain && c < s->count; c++) PetscCall(fm_chain_destroy(&s->chain[c]));
   PetscCall(PetscFree(s->chain));
   PetscCall(PetscFree(s->x));
   PetscCall(PetscFree(s->energy));
