@@ -2,7 +2,6 @@
    samples, and the KL estimate. */
 #include "infer_cases.h"
 #include "io_test.h"
-
 static const double loose = sizeof(fm_real) == 4 ? 2e-4 : 1e-10;
 
 /* ---- gradients ---- */
@@ -360,7 +359,8 @@ static void kl_is_the_same_in_x_and_in_z(void **state) {
   fm_ok(PetscMalloc3(2 * count, &x, count, &logq, count, &value));
   for (int64_t i = 0; i < 2 * count; i++) x[i] = (fm_real)d.x[i];
   fm_ok(fm_transport_score(f.transport, f.theta, count, x, logq, NULL));
-  fm_ok(fm_target_evaluate(f.target, (fm_key){0, sample, NULL}, count, x, value, NULL, NULL, ok));
+  const fm_key all = {0, sample, NULL};
+  fm_ok(fm_target_evaluate(f.target, all, count, x, value, NULL, NULL, ok));
   for (int64_t s = 0; s < count; s++) {
     assert_true(ok[s]);
     fm_near(-(double)value[s] - (double)logq[s], d.log_weight[s], near);
@@ -464,10 +464,10 @@ static void the_exact_posterior(void **state) {
     fm_real z[2], at[2], value, x_bar[2];
     uint64_t sample = (uint64_t)s;
     PetscBool ok;
-
     fm_rng_normal((fm_rng){8, FM_STREAM_CHECK}, 0, sample, 2, z);
     const double logp = push(&map, f.target->y, z, at);
-    fm_ok(fm_target_evaluate(f.target, (fm_key){0, &sample, NULL}, 1, at, &value, NULL, x_bar, &ok));
+    const fm_key key = {0, &sample, NULL};
+    fm_ok(fm_target_evaluate(f.target, key, 1, at, &value, NULL, x_bar, &ok));
     fm_near(-(double)value - logp, log(map.evidence), loose);
     for (int i = 0; i < 2; i++) {
       x[2 * s + i] = (double)at[i];

@@ -282,7 +282,8 @@ static void layers_absorb(void **state) {
       }
 }
 
-/* A shot beside two edges in a model of 60 x 80 nodes with layers, or with `beyond` nodes instead,
+/* A shot beside two edges in a model of 60 x 80 nodes with layers, or with `beyond` nodes
+   instead,
    whose edges are not heard in time; 10 points a wavelength at the highest frequency. */
 static void shoot_beside_edges(int order, int64_t beyond, int64_t steps, fm_real *trace) {
   const int64_t layer = beyond ? 0 : 20, at[4][2] = {{4, 12}, {3, 75}, {57, 6}, {40, 78}};

@@ -68,7 +68,8 @@ const fm_option fm_cli_options[] = {
     {"steps_per_epoch", FM_OPTION_INTEGER, "16", "refine check",
      "steps of an epoch of fresh latents"},
     {"stop_after", FM_OPTION_INTEGER, "0", RESUMING,
-     "leave with a checkpoint after so many steps (reference: iterations) of this job; 0: never"},
+     "leave with a checkpoint after so many steps (reference: iterations) of this job; "
+     "0: never"},
     {"learning_rate", FM_OPTION_REAL, "1e-3", TRAINING, "Adam's rate at the first step"},
     {"learning_rate_decay", FM_OPTION_TEXT, "constant", TRAINING,
      "schedule: " FM_DECAY_CHOICES},

@@ -59,7 +59,8 @@ static inline void slopes(fm_real *c, fm_real *rise) {
   for (int i = 0; i < FM_PACK; i++) c[i] = FM_RQ_LEAST + ((c[i] > 0 ? c[i] : 0) + log_whole[i]);
 }
 
-/* The last bin that begins at or below v, by its left edge or, searching heights, its bottom. */
+/* The last bin that begins at or below v, by its left edge or, searching heights, its bottom.
+ */
 static inline void search(const fm_rq *rq, int heights, const fm_real *raw, const fm_real *v,
                           bin *b) {
   const fm_real least = least_size(rq), part = share(rq), bound = rq->bound;
@@ -225,7 +226,8 @@ static inline void curvature(const bin *b, const fm_real *xi, const value *f, fm
   }
 }
 
-/* What the size of bin k gets, `at` bins before the chosen one: it counts in the corner of every
+/* What the size of bin k gets, `at` bins before the chosen one: it counts in the corner of
+   every
    later bin. */
 static inline fm_real reach(fm_real at, fm_real corner_bar, fm_real size_bar) {
   return (fm_real)(at > 0) * corner_bar + (fm_real)(at == 0) * size_bar;

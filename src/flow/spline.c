@@ -1,5 +1,6 @@
-/* Spline coupling: each element of the second half passes a monotonic spline that the first half
-   steers, then each of the first half one that the new second half steers. Source: Durkan et al.
+/* Spline coupling: each element of the second half passes a monotonic spline that the first
+   half steers, then each of the first half one that the new second half steers. Source: Durkan
+   et al.
    (2019), arXiv 1906.04032. */
 #include "flow/spline_coupling.h"
 

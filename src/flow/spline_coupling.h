@@ -24,7 +24,8 @@ typedef struct fm_spline_list {
 
 /* fm_spline_build - the second half given the first, then the first given the new second; with
    `context` numbers of y beside. A lane of one number has one coupling, given y alone. Sets
-   layer->data. Fails on bins outside [2, FM_RQ_BINS_MAX] and on a bound that is not positive. */
+   layer->data. Fails on bins outside [2, FM_RQ_BINS_MAX] and on a bound that is not
+   positive. */
 PetscErrorCode fm_spline_build(fm_layer *layer, fm_flow *flow, int64_t context);
 int64_t fm_spline_work(const fm_layer *layer, int64_t nb);
 void fm_spline_apply(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real *logdet);

@@ -291,7 +291,8 @@ static int64_t steps_of(const fm_hmc *hmc, int64_t iteration, double step, doubl
   return (int64_t)PetscMin((double)PetscMin(early, hmc->most), PetscMax(1., wanted));
 }
 
-/* After the warm-up: V learns at a rate that falls as 1/iteration, the step goes on adapting. */
+/* After the warm-up: V learns at a rate that falls as 1/iteration, the step goes on adapting.
+ */
 static void learn(fm_chain *c, const fm_hmc *hmc, int64_t since, double acceptance) {
   const double rate = 0.05 * PetscMin(1., 0.1 * (double)hmc->flatten / (double)(since + 1));
   double *state = fm_chain_scalars(c);

@@ -6,7 +6,8 @@
    drawn    K of N parts, scale N/K. The samples of a step go through random permutations of the
             parts, floor(N/K) samples a permutation, so that no part is drawn twice before all
             of a permutation were: with K dividing N the step sees all parts equally often.
-   encoded  E supershots sum_p s_p F_p with random signs, scale 1/E: the cross terms have mean 0.
+   encoded  E supershots sum_p s_p F_p with random signs, scale 1/E: the cross terms have
+            mean 0.
 
    Source: Krebs et al., Geophysics 74 (2009), for the encoding. */
 #ifndef FATHOM_SHOTS_H

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #define BIASED 0.8     /* share of t that is not the posterior's own */
-#define TEMPERATURE 9. /* V fills 1 - 1/10 of a depth, and so its learning ends */
+#define TEMPERATURE 2. /* V fills 2/3 of a depth: what is rare is less so, but keeps no chain */
 #define MOST_RISE 1.   /* of V at once */
 #define NODES FM_UMBRELLA_NODES
 
