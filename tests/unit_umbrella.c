@@ -145,45 +145,6 @@ static void means_of_exponentials(void **state) {
   infer_close(&f);
 }
 
-/* .999 N(0, 1/4) + .001 N(5, 1) in the first unknown, N(0, 1) in the second: between its modes
-   the density falls to 10^-5 of its largest. */
-static PetscErrorCode two_modes(void *context, fm_key key, const double *q, double *value,
-                                double *gradient, fm_real *x, PetscBool *ok) {
-  const double a = 0.999 * 2 * exp(-2 * q[0] * q[0]), d = q[0] - 5;
-  const double b = 0.001 * exp(-d * d / 2);
-
-  *value = q[1] * q[1] / 2 - log(a + b + 1e-300);
-  gradient[0] = (a * 4 * q[0] + b * d) / (a + b + 1e-300);
-  gradient[1] = q[1];
-  for (int i = 0; i < 2; i++) x[i] = (fm_real)q[i];
-  *ok = PETSC_TRUE;
-  return 0;
-}
-
-static void a_rare_mode_is_found_and_weighed(void **state) {
-  enum { DRAWS = 6000 };
-  double scale[2] = {2, 1}, centre[2] = {0, 0}, *weight, *v, of[FM_SERIES];
-  fm_potential potential = {.n = 2, .evaluate = two_modes, .scale = scale, .centre = centre};
-  fm_sampler *s;
-  fm_comm comm;
-
-  fm_ok(fm_comm_create(PETSC_COMM_WORLD, 1, &comm));
-  s = sample(&comm, &potential, NULL, 2000, DRAWS);
-  fm_ok(PetscMalloc2(4 * DRAWS, &weight, 4 * DRAWS, &v));
-  weights_and_values(s, 0, weight, v);
-  fm_ok(fm_describe_exp(4, DRAWS, weight, v, of));
-  expect("the mean of exp", 0, of, 0.999 * exp(0.125) + 0.001 * exp(5.5));
-  assert_true(of[FM_MCSE] < 0.08);
-  fm_ok(fm_sampler_column(s, 0, 0, v));
-  for (int k = 0; k < 4 * DRAWS; k++) v[k] = v[k] > 3;
-  fm_ok(fm_describe(4, DRAWS, weight, v, of));
-  expect("the mass", 0, of, 0.001 * 0.5 * erfc(-2 / sqrt(2.)));
-  assert_true(of[FM_MCSE] < 2e-4); /* a fifth of it */
-  fm_ok(PetscFree2(weight, v));
-  fm_ok(fm_sampler_destroy(&s));
-  fm_ok(fm_comm_destroy(&comm));
-}
-
 /* Without known moments of the prior there is no range for the nodes. */
 static void it_needs_a_range(void **state) {
   fm_potential potential;
@@ -228,6 +189,5 @@ static void weighted_figures(void **state) {
 
 FM_TEST_MAIN(cmocka_unit_test(flat_ground_has_no_bias), cmocka_unit_test(a_tent_by_hand),
              cmocka_unit_test(its_gradient_is_that_of_its_value),
-             cmocka_unit_test(means_of_exponentials),
-             cmocka_unit_test(a_rare_mode_is_found_and_weighed),
-             cmocka_unit_test(it_needs_a_range), cmocka_unit_test(weighted_figures))
+             cmocka_unit_test(means_of_exponentials), cmocka_unit_test(it_needs_a_range),
+             cmocka_unit_test(weighted_figures))
