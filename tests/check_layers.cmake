@@ -26,7 +26,7 @@ set(headers_flow      flow layer)
 set(headers_io        store dataset segy)
 set(headers_operators operator operator_impl gather)
 set(headers_infer     energy energy_impl likelihood transport target objective optimizer trainer checkpoint history
-                      diagnostics sampler convergence pareto umbrella)
+                      diagnostics sampler convergence pareto tilt)
 set(headers_cli       fathom command results)
 
 # foreign words: an include that matches needs a path that matches

@@ -53,13 +53,13 @@ same "2 ranks a sample: 4 ranks as 1" double.1/reference.h5 space/reference.h5 "
 run 1 double "${short[@]}" -latent flow/checkpoint.h5 -out latent.1
 run 3 double "${short[@]}" -latent flow/checkpoint.h5 -out latent.3
 same "in the latent space: 3 ranks as 1" latent.{1,3}/reference.h5 "${numbers[@]}"
-run 2 double "${short[@]}" -flatten 155 -out flattened.2
-run 1 double "${short[@]}" -flatten 155 -out flattened.1
-same "under an umbrella: 2 ranks as 1" flattened.{1,2}/reference.h5 "${numbers[@]}" /weight
-same "under an umbrella: 2 ranks as 1, state" flattened.{1,2}/chains.h5 "${state[@]}" /umbrella
-run 3 double "${short[@]}" -flatten 155 -stop_after 273 -out flattened.3
-run 2 double "${short[@]}" -flatten 155 -resume -out flattened.3
-same "stopped while the umbrella learns" flattened.{1,3}/reference.h5 "${numbers[@]}" /weight
+run 2 double "${short[@]}" -tilt 155 -out tilted.2
+run 1 double "${short[@]}" -tilt 155 -out tilted.1
+same "with a tilt: 2 ranks as 1" tilted.{1,2}/reference.h5 "${numbers[@]}" /weight
+same "with a tilt: 2 ranks as 1, state" tilted.{1,2}/chains.h5 "${state[@]}" /tilt
+run 3 double "${short[@]}" -tilt 155 -stop_after 273 -out tilted.3
+run 2 double "${short[@]}" -tilt 155 -resume -out tilted.3
+same "stopped while the tilt learns" tilted.{1,3}/reference.h5 "${numbers[@]}" /weight
 run 1 double "${short[@]}" -seed 2 -out other
 differs "another seed gives other bytes" double.1/reference.h5 other/reference.h5 /x
 
@@ -138,7 +138,8 @@ refused "fewer draws than there are" 'has 150 draws a chain already' "${short[@]
 refused "no chains" 'chains' "${short[@]}" -chains 0 -out bad
 refused "an acceptance of 1" 'target_accept' "${short[@]}" -target_accept 1 -out bad
 refused "too many draws to keep" 'GiB' "${short[@]}" -iterations 100000000 -out bad
-refused "an umbrella in a latent space" 'flatten needs a prior that knows' "${short[@]}" -flatten 10 -latent flow/checkpoint.h5 -out bad
+refused "a tilt in a latent space" "-tilt 10 is for chains in the user's units" "${short[@]}" -tilt 10 -latent flow/checkpoint.h5 -out bad
+refused "a tilt for no expectation" '-tilt 10 is for the means of exp' "${short[@]}" -tilt 10 -expectation none -out bad
 refused "a latent that is not there" 'nothing.h5' "${short[@]}" -latent nothing.h5 -out bad
 refused "a latent that is no flow" 'no fathom checkpoint' "${short[@]}" -latent double.1/chains.h5 -out bad
 refused "an unknown expectation" 'expectation' "${short[@]}" -expectation log -out bad

@@ -49,9 +49,9 @@ static void same_chains(const fm_sampler *a, const fm_sampler *b) {
                         b->x + (a->first + c) * b->in.iterations * a->n, row);
   }
   assert_memory_equal(a->ledger, b->ledger, 3 * sizeof(int64_t));
-  if (a->umbrella)
-    assert_memory_equal(a->umbrella->v, b->umbrella->v,
-                        (size_t)(FM_UMBRELLA_NODES * a->n) * sizeof(double));
+  if (a->tilt)
+    assert_memory_equal(a->tilt->log_c, b->tilt->log_c,
+                        (size_t)a->tilt->count * sizeof(double));
   fm_ok(fm_sampler_gather_x(a, &x));
   for (int64_t c = 0; x && c < CHAINS; c++)
     assert_memory_equal(x + c * a->kept * a->n, b->x + c * b->in.iterations * b->n, row);
@@ -61,19 +61,19 @@ static void same_chains(const fm_sampler *a, const fm_sampler *b) {
   assert_true(sum[0] == sum[1] && sum[0] > 0);
 }
 
-static fm_hmc settings(PetscBool flatten) {
+static fm_hmc settings(PetscBool tilt) {
   fm_hmc hmc = hmc_settings(60);
 
-  hmc.flatten = flatten ? 47 : 0;
+  hmc.tilt = tilt ? 47 : 0;
   return hmc;
 }
 
-static void compare(PetscBool latent, PetscBool flatten, MPI_Comm other,
+static void compare(PetscBool latent, PetscBool tilt, MPI_Comm other,
                     PetscMPIInt ranks_per_sample) {
   sampling a, b;
 
-  begin(&a, latent, PETSC_COMM_WORLD, ranks_per_sample, settings(flatten), DRAWS);
-  begin(&b, latent, other, ranks_per_sample, settings(flatten), DRAWS);
+  begin(&a, latent, PETSC_COMM_WORLD, ranks_per_sample, settings(tilt), DRAWS);
+  begin(&b, latent, other, ranks_per_sample, settings(tilt), DRAWS);
   fm_ok(fm_sampler_start(a.s));
   fm_ok(fm_sampler_start(b.s));
   complete(&a);
@@ -132,7 +132,7 @@ static void resumed_on_another_count(void **state) {
   static const int64_t stops[] = {0, 31, 60, 83, 75};
   sampling all, alone;
 
-  for (int k = 0; k < 5; k++) { /* the last while the umbrella learns */
+  for (int k = 0; k < 5; k++) { /* the last while the tilt learns */
     const PetscBool latent = k % 2 ? PETSC_TRUE : PETSC_FALSE;
     const fm_hmc hmc = settings(k == 4 ? PETSC_TRUE : PETSC_FALSE);
 

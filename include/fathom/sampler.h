@@ -18,7 +18,7 @@
 
 #include "fathom/target.h"
 #include "fathom/transport.h"
-#include "fathom/umbrella.h"
+#include "fathom/tilt.h"
 
 /* ---- what is sampled ---- */
 
@@ -51,7 +51,7 @@ PetscErrorCode fm_potential_destroy(fm_potential **potential);
 typedef struct fm_hmc {
   uint64_t seed;
   int64_t warmup;       /* iterations that adapt and are not kept */
-  int64_t flatten;      /* then: iterations that learn an umbrella; 0: none */
+  int64_t tilt;         /* then: iterations that learn a tilt; 0: none */
   double target_accept; /* mean acceptance that the step size is made for */
   double trajectory;    /* mean length e L of a trajectory, in scales s */
   double jitter;        /* it is uniform in [1 - jitter, 1 + jitter] times the mean */
@@ -85,19 +85,19 @@ enum {
 };
 
 typedef struct fm_chain {
-  int64_t n, index;            /* index: names its random numbers */
-  int64_t size;                /* of state */
-  double *state;               /* owned: FM_CHAIN_SCALARS numbers, FM_CHAIN_VECTORS vectors [n],
-                                  and under an umbrella FM_UMBRELLA_NODES vectors [n] */
-  double *learnt;              /* the latter: what its umbrella shall rise by; NULL: none */
-  const fm_umbrella *umbrella; /* borrowed, shared by all chains; NULL: none */
-  double *work;                /* owned, q, r, gradient and force of a trajectory */
-  fm_real *x;                  /* owned, [n] */
+  int64_t n, index;    /* index: names its random numbers */
+  int64_t size;        /* of state */
+  double *state;       /* owned: FM_CHAIN_SCALARS numbers, FM_CHAIN_VECTORS vectors [n],
+                                  and with a tilt two numbers a component */
+  double *learnt;      /* the latter: what the chain has to say of them; NULL: none */
+  const fm_tilt *tilt; /* borrowed, shared by all chains; NULL: none */
+  PetscBool tilted;    /* it acts */
+  double *work;        /* owned, q, r, gradient and force of a trajectory */
+  fm_real *x;          /* owned, [n] */
 } fm_chain;
 
-/* fm_chain_create - umbrella NULL: none. */
-PetscErrorCode fm_chain_create(int64_t n, int64_t index, const fm_umbrella *umbrella,
-                               fm_chain *chain);
+/* fm_chain_create - tilt NULL: none. */
+PetscErrorCode fm_chain_create(int64_t n, int64_t index, const fm_tilt *tilt, fm_chain *chain);
 PetscErrorCode fm_chain_destroy(fm_chain *chain);
 double *fm_chain_vector(const fm_chain *chain, int vector);
 double *fm_chain_scalars(const fm_chain *chain);
@@ -116,16 +116,21 @@ PetscErrorCode fm_chain_iterate(fm_chain *chain, const fm_hmc *hmc, fm_potential
                                 int64_t iteration);
 
 /* fm_chain_leapfrog - `count` steps of size e from (q, r) with the gradient at q, in place;
-   value is that of the end. Stops at the first point that is not finite or where H exceeds
+   value: of q, then of the end. Stops at the first point that is not finite or where H exceeds
    `limit`: *ok false.
-   q, r, gradient  inout  [n] */
+   q, r, gradient  inout  [n]
+   value           inout */
 PetscErrorCode fm_chain_leapfrog(fm_chain *chain, fm_potential *potential, fm_key key,
                                  double step, int64_t count, double limit, double *q, double *r,
                                  double *gradient, double *value, PetscBool *ok);
 
-/* fm_chain_log_weight - of the chain's draw for the posterior itself; 0 without an
-   umbrella. */
+/* fm_chain_log_weight - of the chain's draw for the posterior itself; 0 without a
+   tilt. */
 double fm_chain_log_weight(const fm_chain *chain);
+
+/* fm_hmc_tilted - the first iteration that a tilt acts on: after the warm-up and a tenth of
+   those that learn it. INT64_MAX: none. */
+int64_t fm_hmc_tilted(const fm_hmc *hmc);
 
 /* fm_hmc_window - what the warm-up does with the draw of an iteration: *collect: it goes into
    the window; *close: the window ends with it and gives new scales. */
@@ -151,8 +156,8 @@ typedef struct fm_sampler {
   int64_t kept;            /* draws a chain */
   fm_real *x;              /* owned, [count][iterations][n] */
   double *energy;          /* owned, [count][iterations]: U at the draws */
-  double *log_weight;      /* owned, [count][iterations], 0 without an umbrella */
-  fm_umbrella *umbrella;   /* owned, the same on every rank; NULL: none */
+  double *log_weight;      /* owned, [count][iterations], 0 without a tilt */
+  fm_tilt *tilt;           /* owned, the same on every rank; NULL: none */
   int64_t ledger[6];       /* useful F J J^T, diagnostic F J J^T: the whole run, all ranks */
   int64_t ledger_spent[3]; /* repeats after a kill included */
   int64_t before[6], spent_before[3]; /* of earlier jobs */

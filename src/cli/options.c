@@ -113,9 +113,10 @@ const fm_option fm_cli_options[] = {
      "mean steps of a trajectory instead of -trajectory; 0: as its length asks"},
     {"max_leapfrog_steps", FM_OPTION_INTEGER, "1000", "reference",
      "most steps of a trajectory"},
-    {"flatten", FM_OPTION_INTEGER, "0", "reference",
-     "iterations after the warm-up that learn a bias towards what is rare in each unknown; the "
-     "draws then have weights: for means that rare values make, as of exp(x)"},
+    {"tilt", FM_OPTION_INTEGER, "0", "reference",
+     "iterations after the warm-up that learn a mixture of tempered posteriors and such as are "
+     "tilted to large values of each unknown; the draws then have weights: for means of "
+     "exp(x), which rare values make"},
     {"expectation", FM_OPTION_TEXT, "none", "reference evaluate",
      "also the mean of a function of each unknown: none|exp"},
     /* reading */

@@ -44,11 +44,24 @@ static PetscErrorCode build_target(reference *r) {
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode check_tilt(const reference *r, int64_t tilt) {
+  int expectation;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("expectation", "none|exp", &expectation));
+  fm_check(!tilt || !r->transport, r->run->comm.world, PETSC_ERR_USER,
+           "-tilt %lld is for chains in the user's units: leave out -latent", (long long)tilt);
+  fm_check(!tilt || expectation, r->run->comm.world, PETSC_ERR_USER,
+           "-tilt %lld is for the means of exp(x): give -expectation exp", (long long)tilt);
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_hmc(const reference *r, fm_hmc *hmc) {
   PetscFunctionBegin;
   hmc->seed = r->run->seed;
   PetscCall(fm_option_integer_in("warmup", 0, INT32_MAX, &hmc->warmup));
-  PetscCall(fm_option_integer_in("flatten", 0, INT32_MAX, &hmc->flatten));
+  PetscCall(fm_option_integer_in("tilt", 0, INT32_MAX, &hmc->tilt));
+  PetscCall(check_tilt(r, hmc->tilt));
   PetscCall(fm_option_real_in("target_accept", 0.05, 0.999, &hmc->target_accept));
   PetscCall(fm_option_real_in("trajectory", 1e-6, 1e6, &hmc->trajectory));
   PetscCall(fm_option_real_in("trajectory_jitter", 0., 1., &hmc->jitter));
@@ -137,9 +150,9 @@ static void progress(const reference *r, PetscBool last) {
   fm_progress(r->report, last,
               "iteration %lld/%lld%s  step %.3g  %.1f iterations/s, %.0f s left, %lld F solves",
               (long long)s->iteration, (long long)fm_sampler_total(s),
-              s->iteration < s->in.hmc.warmup                       ? " (warm-up)"
-              : s->iteration < s->in.hmc.warmup + s->in.hmc.flatten ? " (flattening)"
-                                                                    : "",
+              s->iteration < s->in.hmc.warmup                    ? " (warm-up)"
+              : s->iteration < s->in.hmc.warmup + s->in.hmc.tilt ? " (tilt)"
+                                                                 : "",
               s->count ? fm_chain_scalars(s->chain)[FM_CHAIN_STEP] : 0., made / spent, left,
               (long long)s->ledger[FM_SOLVE_F]);
 }

@@ -18,6 +18,7 @@ enum {
   FM_RHAT,
   FM_ESS_BULK,
   FM_ESS_TAIL,
+  FM_BETWEEN, /* standard error of the mean, from the chains' own means alone */
   FM_QUANTILES,
   FM_SERIES = FM_QUANTILES + 3
 };

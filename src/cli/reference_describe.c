@@ -15,6 +15,22 @@ static void take(const fm_convergence *c, double *of) {
   of[FM_ESS_TAIL] = c->ess_tail;
 }
 
+/* The standard error of the mean as the chains' means have it, whatever goes on inside: NaN of
+   one chain. */
+static double between(int64_t nchain, int64_t ndraw, const double *v) {
+  double sum = 0., square = 0., first = 0.;
+
+  for (int64_t c = 0; c < nchain; c++) {
+    double mean = 0.;
+
+    for (int64_t k = 0; k < ndraw; k++) mean += v[c * ndraw + k] / (double)ndraw;
+    if (!c) first = mean;
+    sum += (mean - first) / (double)nchain;
+    square += (mean - first) * (mean - first) / (double)nchain;
+  }
+  return sqrt(PetscMax(0., square - sum * sum) / (double)(nchain - 1));
+}
+
 /* ---- weighted draws ---- */
 
 typedef struct {
@@ -60,6 +76,7 @@ static PetscErrorCode describe_weighted(int64_t nchain, int64_t ndraw, const dou
   for (int64_t i = 0; i < count; i++) term[i] = weight[i] * (v[i] - mean);
   PetscCall(fm_convergence_of(nchain, ndraw, term, &c));
   take(&c, of);
+  of[FM_BETWEEN] = between(nchain, ndraw, term);
   of[FM_MEAN] = mean;
   of[FM_STD] = sqrt(variance);
   PetscCall(weighted_quantiles(count, weight, v, of + FM_QUANTILES));
@@ -80,6 +97,7 @@ PetscErrorCode fm_describe(int64_t nchain, int64_t ndraw, const double *weight, 
   }
   PetscCall(fm_convergence_of(nchain, ndraw, v, &c));
   take(&c, of);
+  of[FM_BETWEEN] = between(nchain, ndraw, v);
   PetscCall(fm_samples_quantiles(nchain * ndraw, 1, v, 0, 3, levels, of + FM_QUANTILES));
   PetscFunctionReturn(0);
 }

@@ -2,8 +2,9 @@
 
    /x           [chains][iterations][n] draws in the user's units
    /energy      [chains][iterations] -log density where the chains move
-   /weight      [chains][iterations] of mean 1, with -flatten: then all below is weighted
-   /mean ...    [n] of each unknown: mean, std, mcse, rhat, ess_bulk, ess_tail
+   /weight      [chains][iterations] of mean 1, with -tilt: then all below is weighted
+   /mean ...    [n] of each unknown: mean, std, mcse, rhat, ess_bulk, ess_tail,
+                mcse_between (the mean's standard error from the chains' means alone)
    /quantiles_05_50_95  [n][3]
    /exp/mean .. [n] the same of exp(x), with -expectation exp
    /ledger      solves; /settings, /operator texts */
@@ -11,8 +12,8 @@
 #include "fathom/log.h"
 #include <math.h>
 
-static const char *const series_name[] = {"mean", "std",      "mcse",
-                                          "rhat", "ess_bulk", "ess_tail"};
+static const char *const series_name[] = {"mean",     "std",      "mcse",        "rhat",
+                                          "ess_bulk", "ess_tail", "mcse_between"};
 
 typedef struct {
   fm_run *run;
@@ -45,7 +46,7 @@ static PetscErrorCode gather_weights(report *r) {
   double top = -INFINITY, mean = 0.;
 
   PetscFunctionBegin;
-  if (!r->s->in.hmc.flatten) PetscFunctionReturn(0);
+  if (!r->s->in.hmc.tilt) PetscFunctionReturn(0);
   PetscCall(fm_calloc(count, &r->weight));
   PetscCall(fm_sampler_column(r->s, r->n + 1, 0, r->weight));
   PetscCallMPI(MPI_Bcast(r->weight, (int)count, MPI_DOUBLE, 0, r->run->comm.sample));
@@ -165,6 +166,19 @@ static double worst_error(const report *r, const double *of) {
   return found;
 }
 
+/* Over the unknowns, root of the mean square of the standard errors as the chains' means have
+   them over those that are reported: 1 where the latter are honest. */
+static double between_over_mcse(const report *r, const double *of) {
+  double sum = 0.;
+
+  for (int64_t i = 0; i < r->n; i++) {
+    const double ratio = of[i * FM_SERIES + FM_BETWEEN] / of[i * FM_SERIES + FM_MCSE];
+
+    sum += ratio * ratio / (double)r->n;
+  }
+  return sqrt(sum);
+}
+
 static PetscErrorCode report_convergence(report *r) {
   fm_results *to = r->run->results;
 
@@ -177,6 +191,7 @@ static PetscErrorCode report_convergence(report *r) {
   if (!r->of_exp) PetscFunctionReturn(0);
   PetscCall(fm_result(to, "exp_rhat_max", worst(r, r->of_exp, FM_RHAT, PETSC_TRUE), "1"));
   PetscCall(fm_result(to, "exp_mcse_over_std_max", worst_error(r, r->of_exp), "1"));
+  PetscCall(fm_result(to, "exp_between_over_mcse", between_over_mcse(r, r->of_exp), "1"));
   PetscFunctionReturn(0);
 }
 

@@ -1,18 +1,9 @@
 /* The chains of a run, shared over the sample ranks. */
 #include "chains.h"
+#include <math.h>
 
-#define TOGETHER 10 /* iterations between two words about the umbrella */
-
-static PetscErrorCode make_umbrella(fm_sampler *s) {
-  const fm_potential *p = s->in.potential;
-
-  PetscFunctionBegin;
-  fm_check(p->centre && p->scale, s->in.comm->world, PETSC_ERR_USER,
-           "-flatten needs a prior that knows its means and standard deviations, and chains in "
-           "the user's units (no -latent)");
-  PetscCall(fm_umbrella_create(s->n, p->centre, p->scale, &s->umbrella));
-  PetscFunctionReturn(0);
-}
+#define TOGETHER 4   /* iterations between two words about the tilt */
+#define MOST_RISE 2. /* of a log C then */
 
 PetscErrorCode fm_sampler_create(const fm_sampler_inputs *inputs, fm_sampler **sampler) {
   const int64_t n = inputs->potential->n;
@@ -24,10 +15,10 @@ PetscErrorCode fm_sampler_create(const fm_sampler_inputs *inputs, fm_sampler **s
   s->in = *inputs;
   s->n = n;
   PetscCall(fm_comm_share(inputs->comm, inputs->chains, &s->first, &s->count));
-  if (inputs->hmc.flatten) PetscCall(make_umbrella(s));
+  if (inputs->hmc.tilt) PetscCall(fm_tilt_create(n, &s->tilt));
   PetscCall(fm_calloc(s->count, &s->chain));
   for (int64_t c = 0; c < s->count; c++)
-    PetscCall(fm_chain_create(n, s->first + c, s->umbrella, &s->chain[c]));
+    PetscCall(fm_chain_create(n, s->first + c, s->tilt, &s->chain[c]));
   PetscCall(fm_calloc(s->count * inputs->iterations * n, &s->x));
   PetscCall(fm_calloc(s->count * inputs->iterations, &s->energy));
   PetscCall(fm_calloc(s->count * inputs->iterations, &s->log_weight));
@@ -44,13 +35,13 @@ PetscErrorCode fm_sampler_destroy(fm_sampler **sampler) {
   PetscCall(PetscFree(s->x));
   PetscCall(PetscFree(s->energy));
   PetscCall(PetscFree(s->log_weight));
-  PetscCall(fm_umbrella_destroy(&s->umbrella));
+  PetscCall(fm_tilt_destroy(&s->tilt));
   PetscCall(PetscFree(*sampler));
   PetscFunctionReturn(0);
 }
 
 int64_t fm_sampler_total(const fm_sampler *s) {
-  return s->in.hmc.warmup + s->in.hmc.flatten + s->in.iterations * s->in.thin;
+  return s->in.hmc.warmup + s->in.hmc.tilt + s->in.iterations * s->in.thin;
 }
 
 /* ---- ledger ---- */
@@ -98,36 +89,66 @@ static void keep(fm_sampler *s, int64_t c) {
   s->log_weight[row] = fm_chain_log_weight(&s->chain[c]);
 }
 
-/* What the chains have learnt, summed in their order: the umbrella is the same for all chains
-   and on every rank. */
+/* Of the chains' sums, whose logarithms they are. */
+static double log_total(const fm_sampler *s, const double *of_j) {
+  const int64_t width = 2 * s->tilt->count;
+  double sum = 0., top = -INFINITY;
+
+  for (int64_t c = 0; c < s->in.chains; c++) top = PetscMax(top, of_j[c * width]);
+  for (int64_t c = 0; c < s->in.chains; c++) sum += exp(of_j[c * width] - top);
+  return top + log(sum);
+}
+
+static double rise_of_constant(const fm_sampler *s, const double *of_j) {
+  double sum = 0.;
+
+  for (int64_t c = 0; c < s->in.chains; c++) sum += of_j[c * 2 * s->tilt->count];
+  return PetscMax(-MOST_RISE, PetscMin(MOST_RISE, sum));
+}
+
+/* C from what all chains have learnt, in their order. */
+static void take(fm_sampler *s, const double *all) {
+  const int64_t count = s->tilt->count, last = s->in.hmc.warmup + s->in.hmc.tilt;
+  const PetscBool first = s->iteration == fm_hmc_tilted(&s->in.hmc) ? PETSC_TRUE : PETSC_FALSE;
+
+  for (int64_t j = 1; j < count; j++) {
+    if (first || s->iteration == last)
+      s->tilt->log_c[j] = log_total(s, all + count + j) - log_total(s, all + count);
+    else
+      s->tilt->log_c[j] += rise_of_constant(s, all + j);
+  }
+}
+
+/* The tilt is the same for all chains and on every rank. */
 static PetscErrorCode merge(fm_sampler *s) {
-  const int64_t width = FM_UMBRELLA_NODES * s->n;
+  const int64_t count = s->tilt->count, width = 2 * count;
   double *mine, *all;
 
   PetscFunctionBegin;
   PetscCall(PetscCalloc2(s->count * width, &mine, s->in.chains * width, &all));
   for (int64_t c = 0; c < s->count; c++) {
     PetscCall(PetscArraycpy(mine + c * width, s->chain[c].learnt, width));
-    PetscCall(PetscArrayzero(s->chain[c].learnt, width));
+    PetscCall(PetscArrayzero(s->chain[c].learnt, count));
   }
   PetscCall(fm_sampler_collect(s, 0, MPI_DOUBLE, width, mine, all));
-  for (int64_t i = 0; i < s->in.chains * width; i++) s->umbrella->v[i % width] += all[i];
-  PetscCallMPI(MPI_Bcast(s->umbrella->v, (int)width, MPI_DOUBLE, 0, s->in.comm->sample));
+  take(s, all);
+  PetscCallMPI(MPI_Bcast(s->tilt->log_c, (int)count, MPI_DOUBLE, 0, s->in.comm->sample));
   PetscCall(PetscFree2(mine, all));
   PetscFunctionReturn(0);
 }
 
 static PetscBool merge_due(const fm_sampler *s) {
-  const int64_t since = s->iteration - s->in.hmc.warmup, last = s->in.hmc.flatten;
+  const int64_t since = s->iteration - fm_hmc_tilted(&s->in.hmc);
+  const int64_t last = s->in.hmc.warmup + s->in.hmc.tilt;
 
-  return since > 0 && since <= last && (since % TOGETHER == 0 || since == last) ? PETSC_TRUE
-                                                                                : PETSC_FALSE;
+  if (!s->tilt || since < 0 || s->iteration > last) return PETSC_FALSE;
+  return since % TOGETHER == 0 || s->iteration == last ? PETSC_TRUE : PETSC_FALSE;
 }
 
 PetscErrorCode fm_sampler_run(fm_sampler *s, int64_t count) {
   PetscFunctionBegin;
   for (int64_t k = 0; k < count; k++) {
-    const int64_t after = s->iteration + 1 - s->in.hmc.warmup - s->in.hmc.flatten;
+    const int64_t after = s->iteration + 1 - s->in.hmc.warmup - s->in.hmc.tilt;
     const PetscBool due = after > 0 && after % s->in.thin == 0 ? PETSC_TRUE : PETSC_FALSE;
 
     for (int64_t c = 0; c < s->count; c++) {

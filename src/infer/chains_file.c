@@ -2,7 +2,7 @@
 
    /            attributes chains_version, program, program_version, precision, command
    /chain/...  q, gradient, x, scale, mean, square [chains][n]; value, step, ... [chains]
-   /umbrella/v  [nodes][n], with its centre and spacing [n], where there is one
+   /tilt/log_c  [components], and what the chains have to say of them, where there is one
    /draws/x     [chains][kept][n] in the user's units; /draws/energy, log_weight [chains][kept]
    /ledger      as in a checkpoint; /state attributes iteration, kept, seed, settings of hmc
    /settings    the block of settings, text; /operator the operator's description */
@@ -40,7 +40,7 @@ static void same_settings(const fm_sampler *s, integer i[INTEGERS], number x[NUM
                               {"chains", s->in.chains},
                               {"unknowns", s->n},
                               {"warmup", h->warmup},
-                              {"flatten", h->flatten},
+                              {"tilt", h->tilt},
                               {"thin", s->in.thin},
                               {"leapfrog_steps", h->leapfrogs},
                               {"max_leapfrog_steps", h->most}};
@@ -96,17 +96,13 @@ static PetscErrorCode write_states(const fm_sampler *s, const char *name, int64_
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode write_umbrella(const fm_sampler *s, fm_store *store) {
-  const int64_t shape[] = {FM_UMBRELLA_NODES, s->n};
+static PetscErrorCode write_tilt(const fm_sampler *s, fm_store *store) {
+  const fm_tilt *t = s->tilt;
 
   PetscFunctionBegin;
-  PetscCall(fm_store_write(store, "/umbrella/v", FM_FLOAT64, 2, shape, s->umbrella->v));
-  PetscCall(
-      fm_store_write(store, "/umbrella/centre", FM_FLOAT64, 1, &s->n, s->umbrella->centre));
-  PetscCall(
-      fm_store_write(store, "/umbrella/spacing", FM_FLOAT64, 1, &s->n, s->umbrella->spacing));
+  PetscCall(fm_store_write(store, "/tilt/log_c", FM_FLOAT64, 1, &t->count, t->log_c));
   PetscCall(write_states(s, "/chain/learnt", FM_CHAIN_SCALARS + FM_CHAIN_VECTORS * s->n,
-                         FM_UMBRELLA_NODES * s->n, 2, store));
+                         2 * t->count, 2, store));
   PetscFunctionReturn(0);
 }
 
@@ -150,7 +146,7 @@ PetscErrorCode fm_sampler_save(const fm_sampler *s, const char *path) {
     PetscCall(write_states(s, vector_name[v], FM_CHAIN_SCALARS + v * n, n, 2, store));
   for (int k = 0; k < FM_CHAIN_SCALARS; k++)
     PetscCall(write_states(s, scalar_name[k], k, 1, 1, store));
-  if (s->umbrella) PetscCall(write_umbrella(s, store));
+  if (s->tilt) PetscCall(write_tilt(s, store));
   if (s->kept) PetscCall(write_draws(s, store));
   PetscCall(fm_store_commit(&store, previous));
   PetscFunctionReturn(0);
@@ -219,12 +215,11 @@ static PetscErrorCode read_states(fm_sampler *s, const char *name, int64_t at, i
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode read_umbrella(fm_sampler *s, fm_store *store) {
+static PetscErrorCode read_tilt(fm_sampler *s, fm_store *store) {
   PetscFunctionBegin;
-  PetscCall(fm_store_read(store, "/umbrella/v", FM_FLOAT64, FM_UMBRELLA_NODES * s->n,
-                          s->umbrella->v));
+  PetscCall(fm_store_read(store, "/tilt/log_c", FM_FLOAT64, s->tilt->count, s->tilt->log_c));
   PetscCall(read_states(s, "/chain/learnt", FM_CHAIN_SCALARS + FM_CHAIN_VECTORS * s->n,
-                        FM_UMBRELLA_NODES * s->n, store));
+                        2 * s->tilt->count, store));
   PetscFunctionReturn(0);
 }
 
@@ -307,7 +302,7 @@ static PetscErrorCode read_all(fm_sampler *s, fm_store *store, const char *path)
     PetscCall(read_states(s, vector_name[v], FM_CHAIN_SCALARS + v * n, n, store));
   for (int k = 0; k < FM_CHAIN_SCALARS; k++)
     PetscCall(read_states(s, scalar_name[k], k, 1, store));
-  if (s->umbrella) PetscCall(read_umbrella(s, store));
+  if (s->tilt) PetscCall(read_tilt(s, store));
   if (s->kept) PetscCall(read_draws(s, store));
   PetscCall(check_posterior(s));
   PetscCall(fm_sampler_count(s));

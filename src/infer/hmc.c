@@ -22,17 +22,17 @@
    every few steps take it away. */
 #define FIRST_STEPS 10
 
-PetscErrorCode fm_chain_create(int64_t n, int64_t index, const fm_umbrella *umbrella,
-                               fm_chain *c) {
+PetscErrorCode fm_chain_create(int64_t n, int64_t index, const fm_tilt *tilt, fm_chain *c) {
   const int64_t own = FM_CHAIN_SCALARS + FM_CHAIN_VECTORS * n;
 
   PetscFunctionBegin;
   c->n = n;
   c->index = index;
-  c->umbrella = umbrella;
-  c->size = own + (umbrella ? FM_UMBRELLA_NODES * n : 0);
+  c->tilt = tilt;
+  c->tilted = PETSC_FALSE;
+  c->size = own + (tilt ? 2 * tilt->count : 0);
   PetscCall(fm_calloc(c->size, &c->state));
-  c->learnt = umbrella ? c->state + own : NULL;
+  c->learnt = tilt ? c->state + own : NULL;
   PetscCall(fm_calloc(4 * n, &c->work));
   PetscCall(fm_calloc(n, &c->x));
   PetscFunctionReturn(0);
@@ -52,7 +52,9 @@ double *fm_chain_vector(const fm_chain *c, int vector) {
 }
 
 double fm_chain_log_weight(const fm_chain *c) {
-  return c->umbrella ? -fm_umbrella_log(c->umbrella, fm_chain_vector(c, FM_CHAIN_Q), NULL) : 0.;
+  const double value = fm_chain_scalars(c)[FM_CHAIN_VALUE];
+
+  return c->tilted ? -fm_tilt_log(c->tilt, value, fm_chain_vector(c, FM_CHAIN_Q), NULL) : 0.;
 }
 
 /* ---- the leapfrog method ---- */
@@ -64,11 +66,11 @@ static double kinetic(int64_t n, const double *r) {
   return sum / 2.;
 }
 
-/* force = the gradient of U less log t; returns log t. */
-static double biased_force(const fm_chain *c, const double *q, const double *gradient,
-                           double *force) {
+/* force = the gradient of U - log t; returns log t. */
+static double biased_force(const fm_chain *c, double value, const double *q,
+                           const double *gradient, double *force) {
   memcpy(force, gradient, (size_t)c->n * sizeof(*force));
-  return c->umbrella ? fm_umbrella_log(c->umbrella, q, force) : 0.;
+  return c->tilted ? fm_tilt_log(c->tilt, value, q, force) : 0.;
 }
 
 PetscErrorCode fm_chain_leapfrog(fm_chain *c, fm_potential *potential, fm_key key, double step,
@@ -79,14 +81,14 @@ PetscErrorCode fm_chain_leapfrog(fm_chain *c, fm_potential *potential, fm_key ke
 
   PetscFunctionBegin;
   *ok = PETSC_TRUE;
-  biased_force(c, q, gradient, force);
+  biased_force(c, *value, q, gradient, force);
   for (int64_t k = 0; k < count && *ok; k++) {
     for (int64_t i = 0; i < c->n; i++) {
       r[i] -= step / 2. * s[i] * force[i];
       q[i] += step * s[i] * r[i];
     }
     PetscCall(potential->evaluate(potential->context, key, q, value, gradient, c->x, ok));
-    log_t = biased_force(c, q, gradient, force);
+    log_t = biased_force(c, *value, q, gradient, force);
     for (int64_t i = 0; i < c->n; i++) r[i] -= step / 2. * s[i] * force[i];
     if (!(*value - log_t + kinetic(c->n, r) <= limit)) *ok = PETSC_FALSE;
   }
@@ -108,10 +110,11 @@ static PetscErrorCode trajectory(fm_chain *c, fm_potential *potential, fm_rng rn
   PetscCall(PetscArraycpy(gradient, fm_chain_vector(c, FM_CHAIN_GRADIENT), c->n));
   fm_rng_normal(rng, name, sample, (size_t)c->n, c->x);
   for (int64_t i = 0; i < c->n; i++) r[i] = (double)c->x[i];
-  begin = fm_chain_scalars(c)[FM_CHAIN_VALUE] + fm_chain_log_weight(c) + kinetic(c->n, r);
+  *value = fm_chain_scalars(c)[FM_CHAIN_VALUE];
+  begin = *value + fm_chain_log_weight(c) + kinetic(c->n, r);
   PetscCall(fm_chain_leapfrog(c, potential, key, step, count, begin + MOST_ERROR, q, r,
                               gradient, value, &ok));
-  end = *value - (c->umbrella ? fm_umbrella_log(c->umbrella, q, NULL) : 0.) + kinetic(c->n, r);
+  end = *value - (c->tilted ? fm_tilt_log(c->tilt, *value, q, NULL) : 0.) + kinetic(c->n, r);
   *rise = ok ? end - begin : INFINITY;
   PetscFunctionReturn(0);
 }
@@ -291,16 +294,32 @@ static int64_t steps_of(const fm_hmc *hmc, int64_t iteration, double step, doubl
   return (int64_t)PetscMin((double)PetscMin(early, hmc->most), PetscMax(1., wanted));
 }
 
-/* After the warm-up: V learns at a rate that falls as 1/iteration, the step goes on adapting.
- */
+/* Rate of the constants C: at first such that a draw in one component lifts it by less than
+   one, then falling as 1/iteration. */
+#define RATE 0.6
+#define FULL_RATE 0.2 /* of the iterations that learn */
+
+int64_t fm_hmc_tilted(const fm_hmc *hmc) {
+  return hmc->tilt ? hmc->warmup + (hmc->tilt + 9) / 10 : INT64_MAX;
+}
+
+/* After the warm-up: averages over p itself give a first C. Under its tilt stochastic
+   approximation pushes the chains about, and in the last two thirds weighted averages go along,
+   which are the C to stay. The step goes on adapting. */
 static void learn(fm_chain *c, const fm_hmc *hmc, int64_t since, double acceptance) {
-  const double rate = 0.05 * PetscMin(1., 0.1 * (double)hmc->flatten / (double)(since + 1));
+  const double rate = RATE * PetscMin(1., FULL_RATE * (double)hmc->tilt / (double)(since + 1));
+  const double *q = fm_chain_vector(c, FM_CHAIN_Q), log_weight = fm_chain_log_weight(c);
+  const int64_t last = PetscMax(hmc->tilt / 3, fm_hmc_tilted(hmc) - hmc->warmup);
   double *state = fm_chain_scalars(c);
 
   if (!since) begin_averaging(state);
   adapt_step(hmc, acceptance, state);
-  fm_umbrella_learn(c->umbrella, rate, fm_chain_vector(c, FM_CHAIN_Q), c->learnt);
-  if (since == hmc->flatten - 1) state[FM_CHAIN_STEP] = exp(state[FM_CHAIN_LOG_AVERAGE]);
+  if (c->tilted) fm_tilt_learn(c->tilt, rate, state[FM_CHAIN_VALUE], q, c->learnt);
+  if (!c->tilted || since >= last)
+    fm_tilt_average(c->tilt, log_weight, state[FM_CHAIN_VALUE], q,
+                    !since || since == last ? PETSC_TRUE : PETSC_FALSE,
+                    c->learnt + c->tilt->count);
+  if (since == hmc->tilt - 1) state[FM_CHAIN_STEP] = exp(state[FM_CHAIN_LOG_AVERAGE]);
 }
 
 PetscErrorCode fm_chain_iterate(fm_chain *c, const fm_hmc *hmc, fm_potential *potential,
@@ -310,6 +329,7 @@ PetscErrorCode fm_chain_iterate(fm_chain *c, const fm_hmc *hmc, fm_potential *po
   int64_t count;
 
   PetscFunctionBegin;
+  c->tilted = iteration >= fm_hmc_tilted(hmc) ? PETSC_TRUE : PETSC_FALSE;
   fm_rng_uniform(test, (uint64_t)iteration, (uint64_t)c->index, 2, u);
   count = steps_of(hmc, iteration, state[FM_CHAIN_STEP], u[1]);
   PetscCall(trajectory(c, potential, momentum, (uint64_t)iteration, state[FM_CHAIN_STEP], count,
@@ -321,7 +341,7 @@ PetscErrorCode fm_chain_iterate(fm_chain *c, const fm_hmc *hmc, fm_potential *po
     PetscCall(adapt(c, hmc, potential, iteration, acceptance));
     PetscFunctionReturn(0);
   }
-  if (iteration < hmc->warmup + hmc->flatten) {
+  if (iteration < hmc->warmup + hmc->tilt) {
     learn(c, hmc, iteration - hmc->warmup, acceptance);
     PetscFunctionReturn(0);
   }
