@@ -35,6 +35,7 @@ libcmocka-dev       module:cmocka
 clang-format        command:clang-format
 python3             command:/usr/bin/python3
 python3-numpy       python:numpy
+python3-scipy       python:scipy
 python3-h5py        python:h5py
 python3-sklearn     python:sklearn
 "

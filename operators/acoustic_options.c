@@ -4,7 +4,8 @@
 #include <ctype.h>
 #include <math.h>
 
-#define MOST_NODES 1000000 /* a side */
+#define LEAST_NODES (2 * FM_WAVE2D_HALO) /* a side */
+#define MOST_NODES 1000000
 #define MOST_LAYER 1000
 
 #define PHYSICS FM_COMMANDS_PHYSICS
@@ -81,11 +82,12 @@ static PetscErrorCode read_shape(MPI_Comm comm, fm_acoustic *a) {
   fm_check(good && !*end, comm, PETSC_ERR_USER,
            "-acoustic_shape takes the nodes of the model as NZxNX, such as 200x300, not '%s'",
            text);
-  fm_check(a->nz >= 2 && a->nx >= 2 && a->nz <= MOST_NODES && a->nx <= MOST_NODES &&
-               a->nz * a->nx <= PETSC_MAX_INT,
-           comm, PETSC_ERR_USER,
-           "-acoustic_shape %s: 2 to %d nodes a side and fewer than 2^31 together are possible",
-           text, MOST_NODES);
+  fm_check(
+      a->nz >= LEAST_NODES && a->nx >= LEAST_NODES && a->nz <= MOST_NODES &&
+          a->nx <= MOST_NODES && a->nz * a->nx <= PETSC_MAX_INT,
+      comm, PETSC_ERR_USER,
+      "-acoustic_shape %s: %d to %d nodes a side and fewer than 2^31 together are possible",
+      text, LEAST_NODES, MOST_NODES);
   PetscFunctionReturn(0);
 }
 
@@ -101,6 +103,11 @@ static PetscErrorCode coarsen(MPI_Comm comm, fm_acoustic *a) {
            (long long)a->coarsen, (long long)a->nz, (long long)a->nx);
   spec->nz = (a->nz - 1) / a->coarsen + 1;
   spec->nx = (a->nx - 1) / a->coarsen + 1;
+  fm_check(
+      PetscMin(spec->nz, spec->nx) >= LEAST_NODES, comm, PETSC_ERR_USER,
+      "-acoustic_coarsen %lld leaves %lldx%lld of %lldx%lld nodes: %d a side are the least",
+      (long long)a->coarsen, (long long)spec->nz, (long long)spec->nx, (long long)a->nz,
+      (long long)a->nx, LEAST_NODES);
   spec->dz *= (double)a->coarsen;
   spec->dx *= (double)a->coarsen;
   a->amplitude = 1 / (spec->dz * spec->dx);

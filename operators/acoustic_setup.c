@@ -180,9 +180,13 @@ static PetscErrorCode set_sizes(fm_operator *op, const fm_acoustic *a) {
   const int64_t of_shot = a->samples * a->survey->nreceiver;
 
   PetscFunctionBegin;
-  fm_check(a->spec.steps * a->survey->nreceiver <= PETSC_MAX_INT, op->space, PETSC_ERR_USER,
-           "%lld receivers of %lld steps are more than 2^31 numbers a shot",
-           (long long)a->survey->nreceiver, (long long)a->spec.steps);
+  fm_check(of_shot <= PETSC_MAX_INT, op->space, PETSC_ERR_USER,
+           "%lld receivers of %lld samples are %lld data a shot, %lld are the most: record "
+           "fewer samples (-acoustic_record_every) or receivers",
+           (long long)a->survey->nreceiver, (long long)a->samples, (long long)of_shot,
+           (long long)PETSC_MAX_INT);
+  op->x_rows = a->nz;
+  op->x_columns = a->nx;
   op->x_size = a->nz * a->nx;
   op->d_size = a->survey->nshot * of_shot;
   op->nparts = (PetscInt)a->survey->nshot;

@@ -88,6 +88,11 @@ PetscErrorCode fm_operator_sizes(fm_operator *op, int64_t *x_size, int64_t *d_si
   PetscFunctionReturn(0);
 }
 
+void fm_operator_grid(const fm_operator *op, int64_t *rows, int64_t *columns) {
+  *rows = op->x_rows;
+  *columns = op->x_columns;
+}
+
 PetscErrorCode fm_operator_parts(fm_operator *op, PetscInt *n) {
   PetscFunctionBegin;
   *n = op->nparts;

@@ -47,6 +47,7 @@ static PetscErrorCode find_bound(const fm_tape_spec *spec, int64_t record, int64
 PetscErrorCode fm_tape_create(const fm_tape_spec *spec, fm_tape **tape) {
   const int64_t record = whole_lines(spec->total_record_bytes),
                 checkpoint = whole_lines(spec->total_checkpoint_bytes);
+  PetscErrorCode code;
   int64_t bytes;
 
   PetscFunctionBegin;
@@ -59,7 +60,9 @@ PetscErrorCode fm_tape_create(const fm_tape_spec *spec, fm_tape **tape) {
   (*tape)->checkpoint = whole_lines(spec->checkpoint_bytes);
   PetscCall(fm_tape_plan_create(spec->steps, record, checkpoint, bytes, &(*tape)->plan));
   (*tape)->bytes = fm_tape_plan_bytes(&(*tape)->plan, (*tape)->record, (*tape)->checkpoint);
-  PetscCall(allocate(*tape));
+  code = allocate(*tape);
+  if (code) (void)fm_tape_destroy(tape);
+  PetscCall(code);
   PetscFunctionReturn(0);
 }
 

@@ -82,7 +82,7 @@ PetscErrorCode fm_wave2d_tape_create(fm_wave2d *wave) {
 
 PetscErrorCode fm_wave2d_create(const fm_wave2d_spec *spec, fm_wave2d **out) {
   const int64_t rows = rows_of(spec);
-  PetscErrorCode code = 0;
+  PetscErrorCode code;
   fm_wave2d *wave;
 
   PetscFunctionBegin;
@@ -91,10 +91,10 @@ PetscErrorCode fm_wave2d_create(const fm_wave2d_spec *spec, fm_wave2d **out) {
   wave->spec = *spec;
   PetscCall(fm_strip_create(spec->comm, rows, &wave->strip));
   set_shape(wave);
-  PetscCall(fm_wave2d_layers_create(wave));
-  PetscCall(fm_wave2d_order_create(wave));
-  PetscCall(fm_wave2d_memory_create(wave));
-  if (spec->tape_bytes) code = fm_wave2d_tape_create(wave);
+  code = fm_wave2d_layers_create(wave);
+  if (!code) code = fm_wave2d_order_create(wave);
+  if (!code) code = fm_wave2d_memory_create(wave);
+  if (!code && spec->tape_bytes) code = fm_wave2d_tape_create(wave);
   if (code) (void)fm_wave2d_destroy(&wave);
   PetscCall(code);
   *out = wave;

@@ -57,6 +57,25 @@ for operator in acoustic born; do
   figure "$operator: taylor_slope" "$(value check_$operator taylor_slope)" 1.9 2.1
 done
 
+# in float with the bars of float; a draw that is no model is left out without a warning
+for operator in acoustic born; do
+  run 1 single check -options_file_yaml small.yaml -operator $operator -observed small_pairs/pairs.h5:/y -flow triangular \
+    -flow_conditional 0 -out check_float_$operator
+  figure "$operator in float: adjoint_error" "$(value check_float_$operator adjoint_error)" 1e-12 1e-5
+  figure "$operator in float: gradient_error" "$(value check_float_$operator gradient_error)" 0 0.024
+done
+check "the bar is said" grep -q '^check adjoint_error .*bar 1e-05 in float' check_float_born.log
+run 1 double check -options_file_yaml small.yaml -operator acoustic -observed small_pairs/pairs.h5:/y -flow triangular \
+  -flow_conditional 0 -gaussian_std 11 -out check_wide
+check "models that are not solved are counted" grep -q '^[1-7] of 8 models of the untrained flow are not solved' check_wide.log
+check "not warned of as a training step's" test "$(grep -c 'warning\|check -at' check_wide.log)" = 0
+run 1 double refine -options_file_yaml small.yaml -operator acoustic -observed small_pairs/pairs.h5:/y -flow triangular \
+  -flow_conditional 0 -epochs 1 -steps_per_epoch 1 -batch_size 4 -evaluation_latents 4 -out refined
+run 2 double evaluate -options_file_yaml small.yaml -operator acoustic -observed small_pairs/pairs.h5:/y -acoustic_scale 700 \
+  -warm_start refined/checkpoint.h5 -evaluation_latents 40 -out evaluated
+figure "evaluate: failed_fraction, of 40" "$(value evaluated failed_fraction)" 0.1 0.9
+check "it is failed over all" awk -v a="$(value evaluated failed)" -v b="$(value evaluated failed_fraction)" 'BEGIN {exit !(a == 40 * b)}'
+
 # ---- what is refused ----
 
 bad=(forward "${survey[@]}" "${models[@]}" -out refused)
@@ -93,4 +112,14 @@ for ranks in 1 3; do
     $ranks single "${small[@]}" -models "$(model 3 -1)" -ranks_per_sample $ranks
 done
 run 1 double "${small[@]}" -models "$slow" -out small
+# one sample rank alone fails: all ranks know at once, with one sentence (not "error on rank 1", which is the last resort)
+for command in forward simulate; do
+  case $command in
+    forward) bad=("${small[@]}" -models "$slow,$(model 10 4200),$slow") says='model 1 failed: velocity 4200 m/s' ;;
+    simulate)
+      bad=(simulate -options_file_yaml small.yaml -operator acoustic -gaussian_std 11 -seed 2 -pairs_count 3 -out refused)
+      says='pair 1 failed: velocity' ;;
+  esac
+  refused "$command: one rank of three" "^fathom: error: the solve for $says" 3 double "${bad[@]}"
+done
 verdict

@@ -18,6 +18,20 @@ run 1 double simulate -operator dense -dense_rows 1 -dense_matrix 1,2 -noise_std
 run 1 double simulate -operator dense -dense_matrix 1,0,0,0,1,0,0,0,1 -noise_std 1 -prior gaussian -gaussian_std 1 -pairs_count 50 \
   -out wide
 
+cat >waves.yaml <<'YAML'
+operator: acoustic
+acoustic: {shape: 8x9, spacing: 10, dt: 0.0015, steps: 30, layers: 4, unknown: scaled, background: 2000, scale: 60, velocity_min: 1700}
+acoustic_sources: 15,15,5,22
+acoustic_receivers: 5,25,28,12
+prior: gaussian
+gaussian_std: 1
+noise_std: 0.05
+YAML
+ricker=(-acoustic_wavelet_frequency 15 -acoustic_wavelet_delay 0.02)
+run 1 double simulate -options_file_yaml waves.yaml "${ricker[@]}" -pairs_count 1 -out shots
+waves=(-options_file_yaml waves.yaml -observed shots/pairs.h5:/y -flow triangular -flow_conditional 0)
+diffusion=(-operator laplace -laplace_cells 4 -laplace_blocks 1 -laplace_points 1 -laplace_unknown value -prior gaussian -noise_std 1)
+
 printf 'prior: rosenbrock\n  operator: [dense\n' >syntax.yaml
 printf -- '- prior\n- operator\n' >list.yaml
 printf 'prior: rosenbrock\nseed: [[1, 2], 3]\n' >nested.yaml
@@ -58,6 +72,8 @@ pairs("unequal.h5", x=x, y=x[:29])
 pairs("no_rows.h5", x=x[:0], y=x[:0])
 pairs("text.h5", x="words", y=x)
 pairs("five.h5", x=x.reshape(30, 2, 1, 1, 1), y=x)
+pairs("waves.h5", nan=np.where(np.arange(72).reshape(8, 9) == 21, np.nan, 2000), minus=np.where(np.arange(72).reshape(8, 9) == 21, -1, 2000),
+      turned=np.zeros((4, 9, 8)), places=np.array([[10, np.nan]]), triples=np.ones((2, 3)))
 pairs("data.h5", nan=np.array([1.0, np.nan]), three=np.ones(3), cube=np.ones((2, 2, 2)), matrix=np.array([[1, 0], [np.inf, 1]]))
 with h5py.File("made/checkpoint.h5") as old, h5py.File("newer.h5", "w") as new:
     for key, value in old.attrs.items():
@@ -94,7 +110,7 @@ verdict_of() {
   [[ $status != 0 ]] || faults+=' exit 0;'
   awk -v s="$seconds" -v l="$limit" 'BEGIN {exit !(s <= l)}' || faults+=" took $seconds s;"
   [[ $sentences == 1 ]] || faults+=" $sentences sentences;"
-  grep -Eq "^fathom: error: .*$pattern" "$dir/stderr" || faults+=" no sentence like '$pattern';"
+  grep -Eq -e "^fathom: error: .*$pattern" "$dir/stderr" || faults+=" no sentence like '$pattern';"
   ! grep -Eqi 'PETSC ERROR|MPI_ABORT|HDF5-DIAG|segmentation|signal|fathom: error on rank' "$dir/stdout" "$dir/stderr" ||
     faults+=' a trace;'
   cmp -s "${checkpoint_there:-$good_checkpoint}" "$dir/checkpoint.h5" || faults+=' the checkpoint was touched;'
@@ -193,6 +209,39 @@ wrong models_absent "no models" forward "${truth[@]}" -out @
 wrong models_count "-models has 3 numbers in rows of 3; the operator .* takes 2 unknowns" forward "${truth[@]}" -models 1,2,3 -out @
 wrong gradient_observed "-gradient needs -observed with 2 data" forward -operator dense -dense_matrix 1,0,0,1 -noise_std 1 -models 1,2 -gradient -out @
 
+# waves and diffusion: each fault with another command
+check=(check -out @) reference=(reference -iterations 4 -warmup 2 -out @) with=("${waves[@]}" "${ricker[@]}")
+simulate=(simulate -pairs_count 4 -out @)
+wrong waves_dt "-acoustic_dt 0.01 s is unstable: with 2000 m/s its CFL number is 2, the limit .* take -acoustic_dt <= 0.00277" \
+  "${check[@]}" "${with[@]}" -acoustic_dt 0.01
+wrong waves_points "1700 m/s has 0.68 points per wavelength .* needs 3.4 .* take a spacing <= 1.999 m" \
+  "${reference[@]}" "${waves[@]}" -acoustic_wavelet_frequency 100
+wrong waves_wavelet "-acoustic_wavelet has 3 samples, -acoustic_steps is 30" "${evaluate[@]}" "${waves[@]}" -warm_start $good_checkpoint \
+  -acoustic_wavelet 1,2,3
+wrong waves_receiver "receiver 1 at \(z, x\) = \(28, 120\) m is outside the model: z is 0 to 70 m" "${simulate[@]}" "${with[@]}" \
+  -acoustic_receivers 5,25,28,120
+wrong waves_receivers_absent "'nowhere.h5': no such file" "${refine[@]}" "${with[@]}" -acoustic_receivers nowhere.h5:/places
+wrong waves_sources_cut "'truncated_pairs.h5' is (truncated|damaged)" "${check[@]}" "${with[@]}" -acoustic_sources truncated_pairs.h5:/x
+wrong waves_sources_foreign "'foreign.h5' is not an HDF5 file" "${reference[@]}" "${with[@]}" -acoustic_sources foreign.h5:/x
+wrong waves_tape "-tape_memory 10 is too little: a gradient keeps at least [0-9]+ bytes" "${refine[@]}" "${with[@]}" -tape_memory 10
+wrong waves_shots "-shots_per_sample 3 is more shots than there are, 2" "${refine[@]}" "${with[@]}" -shots_per_sample 3
+wrong waves_all_shots "-shots_per_sample is an estimate for training steps: reference uses all" "${reference[@]}" "${with[@]}" \
+  -shots_per_sample 1
+wrong waves_observed "-observed has 3 values, the operator acoustic, .* gives 120" "${refine[@]}" "${with[@]}" -observed 1,2,3
+wrong waves_background "-acoustic_background must be positive: it is -5 m/s" "${evaluate[@]}" "${with[@]}" -warm_start $good_checkpoint \
+  -acoustic_background=-5
+wrong born_dt "-acoustic_dt 0.01 s is unstable" "${simulate[@]}" "${with[@]}" -operator born -acoustic_dt 0.01
+wrong born_background "-acoustic_background has 3 numbers; for the model of -acoustic_shape 8x9 give one" "${check[@]}" "${with[@]}" \
+  -operator born -acoustic_background 1,2,3
+wrong waves_prior "the test model: velocity .* m/s at .* is not positive" "${check[@]}" "${with[@]}" -gaussian_std 40
+wrong waves_all_fail "32 of 32 samples failed or are not finite" "${refine[@]}" "${with[@]}" -gaussian_std 80 -batch_size 32
+wrong diffusion_one_fails "the solve for model 2 failed: the coefficient of block 0 is -1: it must be positive" \
+  forward "${diffusion[@]}" -models=1,1,-1 -out @
+wrong diffusion_pair_fails "the solve for pair [0-9]+ failed: the coefficient of block 0 is -" "${simulate[@]}" "${diffusion[@]}" -gaussian_std 9
+wrong diffusion_block "-laplace_blocks takes a number of blocks a side or BXxBY, such as 8 or 8x4, not '9x'" \
+  "${reference[@]}" "${diffusion[@]}" -laplace_blocks 9x
+wrong diffusion_observed "-observed has 3 values, the operator laplace, .* gives 1" "${check[@]}" "${diffusion[@]}" -gaussian_std 1 -observed 1,2,3
+
 # files
 wrong pairs_absent "no pairs: give -pairs" "${pretrain[@]}"
 for use in pairs checkpoint; do
@@ -254,6 +303,15 @@ if [[ $made_by_hand == yes ]]; then
   wrong pairs_no_rows "/x of 'no_rows.h5' is empty" "${pretrain[@]}" -pairs no_rows.h5
   wrong pairs_text "/x of 'text.h5' holds text, expected numbers" "${pretrain[@]}" -pairs text.h5
   wrong pairs_five "/x of 'five.h5' has 5 dimensions" "${pretrain[@]}" -pairs five.h5
+  wrong waves_nan "-acoustic_background: entry \[2\]\[3\] is nan" "${refine[@]}" "${with[@]}" -acoustic_background waves.h5:/nan
+  wrong waves_minus "-acoustic_background must be positive: it is -1 m/s at node \[2\]\[3\]" "${reference[@]}" "${with[@]}" \
+    -acoustic_background waves.h5:/minus
+  wrong waves_model_nan "-models: entry \[2\]\[3\] is nan" forward "${with[@]}" -models waves.h5:/nan -out @
+  wrong waves_model_turned "the last dimensions of -models are \[9\]\[8\]: a model of .* is \[8\]\[9\]" \
+    forward "${with[@]}" -models waves.h5:/turned -out @
+  wrong waves_places_nan "-acoustic_sources: entry \[0\]\[1\] is nan" "${check[@]}" "${with[@]}" -acoustic_sources waves.h5:/places
+  wrong waves_triples "-acoustic_sources has 2 dimensions of which the last is 3" "${simulate[@]}" "${with[@]}" \
+    -acoustic_sources waves.h5:/triples
   wrong data_nan "-observed: entry \[1\] is nan" "${refine[@]}" "${truth[@]}" -observed data.h5:/nan
   wrong data_shape "-observed has 3 values" "${refine[@]}" "${truth[@]}" -observed data.h5:/three
   wrong matrix_inf "-dense_matrix: entry \[1\]\[0\] is inf" "${refine[@]}" "${truth[@]}" -dense_matrix data.h5:/matrix

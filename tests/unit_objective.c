@@ -225,7 +225,7 @@ static void path_needs_fresh_latents(void **state) {
   infer_fixture f;
 
   infer_open(&f, &toy, PETSC_COMM_SELF, 1, hint_spec(&toy, 1, 4));
-  const fm_posterior_inputs in = {f.transport, f.target, FM_ESTIMATOR_PATH, 100, 5, 16, 4};
+  const fm_posterior_inputs in = {.estimator = FM_ESTIMATOR_PATH, .latents = 100};
   fm_expect_error(fm_posterior_create(&in, &f.objective), "-latents 100 with -estimator path");
   infer_close(&f);
 }

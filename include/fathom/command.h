@@ -1,6 +1,6 @@
 /* A command of the program: one file in src/cli and one line in commands.def,
-       FM_COMMAND(foo, "one help sentence")   with   PetscErrorCode fm_command_foo(fm_run *run);
-       */
+       FM_COMMAND(foo, writes to -out, "one help sentence")
+   with   PetscErrorCode fm_command_foo(fm_run *run);                                         */
 #ifndef FATHOM_COMMAND_H
 #define FATHOM_COMMAND_H
 
@@ -40,12 +40,15 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
    where it was refined at another. */
 PetscErrorCode fm_run_observe(fm_transport *transport, const fm_real *theta, const double *y);
 /* fm_run_whiten - for a flow that no pairs have whitened: x by the prior's moments where it
-   knows
-   them, y by the root mean square of the observation. */
+   knows them, y by the root mean square of the observation. */
 PetscErrorCode fm_run_whiten(fm_target *target, fm_transport *transport);
+/* fm_run_agree - to be called by every rank after its item, whether that went wrong (`reason`,
+   a sentence) or not ("", or no item at all): where one went wrong, every rank fails (user
+   error) with the sentence of the lowest index, so that rank 0 can say it and none waits.
+   Collective on world. */
+PetscErrorCode fm_run_agree(const fm_run *run, int64_t index, const char *reason);
 /* fm_run_all_shots - refuse -shots_per_sample and -shots_encode: what this command reports
-   needs
-   every shot. */
+   needs every shot. */
 PetscErrorCode fm_run_all_shots(const fm_run *run);
 /* fm_run_micro_batch - -micro_batch; says so when ranks stay idle. */
 PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *micro_batch);
@@ -60,8 +63,8 @@ PetscErrorCode fm_run_trainer_inputs(const fm_run *run, fm_transport *transport,
                                      fm_trainer_inputs *inputs);
 
 /* fm_train - the loop of pretrain and refine: evaluate, step, report, checkpoint. `evaluate` is
-   called before the first step, every
-   `every` steps and at the end (0: only then), and may append to the history. */
+   called before the first step, every `every` steps and at the end (0: only then), and may
+   append to the history. */
 typedef struct fm_watch {
   int64_t every;
   PetscErrorCode (*evaluate)(fm_trainer *trainer, void *context);

@@ -41,6 +41,7 @@ typedef struct fm_posterior_inputs {
   int64_t latents; /* a fixed set of so many; 0: fresh each step */
   uint64_t seed;
   int64_t batch, steps_per_epoch; /* the latter for fresh latents */
+  PetscBool quiet;                /* no warnings of dropped samples */
 } fm_posterior_inputs;
 PetscErrorCode fm_posterior_create(const fm_posterior_inputs *inputs, fm_objective **objective);
 

@@ -32,6 +32,8 @@ PetscErrorCode fm_operator_create(MPI_Comm space, const char *name, fm_operator 
 PetscErrorCode fm_operator_destroy(fm_operator **op);
 
 PetscErrorCode fm_operator_sizes(fm_operator *op, int64_t *x_size, int64_t *d_size);
+/* fm_operator_grid - x is [rows][columns]; 0 and 0: a plain vector. */
+void fm_operator_grid(const fm_operator *op, int64_t *rows, int64_t *columns);
 /* fm_operator_parts - number of parts; a part's d has fm_operator_part_size entries, which
    follow one another in y. */
 PetscErrorCode fm_operator_parts(fm_operator *op, PetscInt *n);

@@ -31,6 +31,7 @@ struct fm_operator {
   void *data;
   MPI_Comm space; /* borrowed */
   int64_t x_size, d_size;
+  int64_t x_rows, x_columns; /* of an x that is a grid; 0 */
   PetscInt nparts;
   char name[32], description[256];
   /* The ranks that make one part's solves together, and on which the Vecs lie: space, unless

@@ -71,6 +71,8 @@ static PetscErrorCode report(fm_run *run, const fm_diagnosis *d, double log_evid
   PetscFunctionBegin;
   PetscCall(fm_result(r, "evaluation_latents", (double)d->count, "1"));
   PetscCall(fm_result(r, "failed", (double)d->failed, "1"));
+  PetscCall(
+      fm_result(r, "failed_fraction", (double)d->failed / (double)(d->count + d->failed), "1"));
   PetscCall(fm_result(r, "j", d->objective, "nats"));
   PetscCall(fm_result(r, "j_se", d->objective_se, "nats"));
   PetscCall(fm_result(r, isnan(log_evidence) ? "minus_elbo" : "kl", d->kl, "nats"));
@@ -96,6 +98,7 @@ static PetscErrorCode report_solves(fm_run *run, fm_operator *op) {
 
 static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real *theta) {
   double log_evidence;
+  const char *reason;
   fm_target *target;
   fm_diagnosis d;
   PetscBool given;
@@ -110,11 +113,11 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   if (t->m) PetscCall(fm_run_observe(t, theta, target->y));
   PetscCall(fm_diagnose(target, t, theta, run->seed, FM_STREAM_EVALUATE, latents,
                         isnan(log_evidence) ? 0. : log_evidence, PETSC_TRUE, &d));
-  fm_check(
-      d.count, run->comm.world, PETSC_ERR_USER,
-      "all %lld samples failed or are not finite: was the flow trained for this problem, in "
-      "these units? (fathom check)",
-      (long long)latents);
+  reason = fm_operator_reason(target->op);
+  fm_check(d.count, run->comm.world, PETSC_ERR_USER,
+           "all %lld samples failed or are not finite%s%s%s: was the flow trained for this "
+           "problem, in these units?",
+           (long long)latents, reason[0] ? " (the last: " : "", reason, reason[0] ? ")" : "");
   PetscCall(report(run, &d, log_evidence));
   PetscCall(report_solves(run, target->op));
   PetscCall(fm_report_moments(run, d.count, t->n, d.x));

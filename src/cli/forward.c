@@ -16,6 +16,22 @@ typedef struct {
   fm_real *x, *data, *misfit, *gradient;
 } forwarding;
 
+/* Models that are no rows of numbers but grids must be the operator's: [..][rows][columns]. */
+static PetscErrorCode check_grid(forwarding *f, int ndim, const int64_t *shape) {
+  int64_t rows, columns;
+
+  PetscFunctionBegin;
+  fm_operator_grid(f->op, &rows, &columns);
+  if (!rows || ndim < 2 || (ndim == 2 && shape[1] == f->n)) PetscFunctionReturn(0);
+  fm_check(shape[ndim - 2] == rows && shape[ndim - 1] == columns, f->run->comm.world,
+           PETSC_ERR_USER,
+           "the last dimensions of -models are [%lld][%lld]: a model of the operator %s is "
+           "[%lld][%lld], or a row of %lld numbers",
+           (long long)shape[ndim - 2], (long long)shape[ndim - 1], fm_operator_describe(f->op),
+           (long long)rows, (long long)columns, (long long)f->n);
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_models(forwarding *f) {
   int64_t shape[FM_STORE_NDIM], total = 1;
   int ndim;
@@ -32,6 +48,7 @@ static PetscErrorCode read_models(forwarding *f) {
            "-models has %lld numbers in rows of %lld; the operator %s takes %lld unknowns",
            (long long)total, (long long)(ndim > 1 ? total / shape[0] : total),
            fm_operator_describe(f->op), (long long)f->n);
+  PetscCall(check_grid(f, ndim, shape));
   PetscFunctionReturn(0);
 }
 
@@ -81,24 +98,47 @@ static PetscErrorCode prepare(forwarding *f) {
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode run_one(forwarding *f, int64_t i, double *d) {
+/* Model i of mine: data, misfit and gradient. reason: a sentence where that cannot be, else
+   as it was. */
+static PetscErrorCode run_one(forwarding *f, int64_t i, double *d, char *reason, size_t size) {
   const uint64_t sample = (uint64_t)(f->first + i);
-  PetscBool ok;
+  PetscBool ok = PETSC_TRUE;
 
   PetscFunctionBegin;
   PetscCall(fm_operator_forward(f->op, f->x + i * f->n, d, &ok));
-  fm_check(ok, PETSC_COMM_SELF, PETSC_ERR_USER, "the solve for model %lld failed%s%s",
-           (long long)sample, fm_operator_reason(f->op)[0] ? ": " : "",
-           fm_operator_reason(f->op));
+  if (!ok) {
+    PetscCall(PetscSNPrintf(reason, size, "the solve for model %lld failed%s%s",
+                            (long long)sample, fm_operator_reason(f->op)[0] ? ": " : "",
+                            fm_operator_reason(f->op)));
+    PetscFunctionReturn(0);
+  }
   for (int64_t k = 0; k < f->m; k++) f->data[i * f->m + k] = (fm_real)d[k];
   if (!f->likelihood) PetscFunctionReturn(0);
   PetscCall(fm_energy_evaluate(f->likelihood, (fm_key){0, &sample, NULL}, 1, f->x + i * f->n,
                                f->misfit + i, f->gradient + i * f->n, &ok));
-  fm_check(
-      ok, PETSC_COMM_SELF, PETSC_ERR_USER,
-      "the misfit of model %lld is not finite or too large: check -noise_std and the units",
-      (long long)sample);
+  if (!ok)
+    PetscCall(PetscSNPrintf(
+        reason, size,
+        "the misfit of model %lld is not finite or too large: check -noise_std and the units",
+        (long long)sample));
   f->misfit[i] = (fm_real)((double)f->misfit[i] - f->normaliser);
+  PetscFunctionReturn(0);
+}
+
+/* Model by model, all ranks in step: where one fails, all know at once. */
+static PetscErrorCode run_all(forwarding *f) {
+  char reason[512] = "";
+  int64_t most;
+  double *d;
+
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(f->m, &d));
+  PetscCallMPI(MPI_Allreduce(&f->mine, &most, 1, MPI_INT64_T, MPI_MAX, f->run->comm.world));
+  for (int64_t i = 0; i < most; i++) {
+    if (i < f->mine) PetscCall(run_one(f, i, d, reason, sizeof(reason)));
+    PetscCall(fm_run_agree(f->run, f->first + i, reason));
+  }
+  PetscCall(PetscFree(d));
   PetscFunctionReturn(0);
 }
 
@@ -143,15 +183,12 @@ static PetscErrorCode report(forwarding *f) {
 
 PetscErrorCode fm_command_forward(fm_run *run) {
   forwarding f = {.run = run};
-  double *d;
 
   PetscFunctionBegin;
   PetscCall(prepare(&f));
-  PetscCall(fm_calloc(f.m, &d));
-  for (int64_t i = 0; i < f.mine; i++) PetscCall(run_one(&f, i, d));
+  PetscCall(run_all(&f));
   PetscCall(write_data(&f));
   PetscCall(report(&f));
-  PetscCall(PetscFree(d));
   PetscCall(PetscFree4(f.x, f.data, f.misfit, f.gradient));
   PetscCall(PetscFree(f.models));
   if (f.likelihood) PetscCall(fm_energy_destroy(&f.likelihood));

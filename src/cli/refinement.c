@@ -60,7 +60,8 @@ static PetscErrorCode from_scratch(fm_refinement *r) {
 /* ---- objective ---- */
 
 static PetscErrorCode build_objective(fm_refinement *r) {
-  fm_posterior_inputs in = {r->transport, r->target, FM_ESTIMATOR_TOTAL, 0, r->run->seed, 0, 0};
+  fm_posterior_inputs in = {
+      .transport = r->transport, .target = r->target, .seed = r->run->seed};
   int estimator;
 
   PetscFunctionBegin;

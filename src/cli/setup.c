@@ -173,14 +173,32 @@ static PetscErrorCode schedule(const fm_objective *objective, fm_schedule *s) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_run_agree(const fm_run *run, int64_t index, const char *reason) {
+  int64_t mine = reason[0] ? index : INT64_MAX, first;
+  PetscMPIInt rank, size, speaker;
+  char sentence[512];
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(run->comm.world, &rank));
+  PetscCallMPI(MPI_Comm_size(run->comm.world, &size));
+  PetscCallMPI(MPI_Allreduce(&mine, &first, 1, MPI_INT64_T, MPI_MIN, run->comm.world));
+  if (first == INT64_MAX) PetscFunctionReturn(0);
+  if (mine != first) rank = size;
+  PetscCallMPI(MPI_Allreduce(&rank, &speaker, 1, MPI_INT, MPI_MIN, run->comm.world));
+  PetscCall(PetscStrncpy(sentence, reason, sizeof(sentence)));
+  PetscCallMPI(
+      MPI_Bcast(sentence, (PetscMPIInt)sizeof(sentence), MPI_CHAR, speaker, run->comm.world));
+  SETERRQ(run->comm.world, PETSC_ERR_USER, "%s", sentence);
+}
+
 PetscErrorCode fm_run_all_shots(const fm_run *run) {
   static const char *const names[] = {"shots_per_sample", "shots_encode"};
-  PetscBool given;
+  int64_t shots;
 
   PetscFunctionBegin;
   for (int k = 0; k < 2; k++) {
-    PetscCall(fm_option_given(names[k], &given));
-    fm_check(!given, run->comm.world, PETSC_ERR_USER,
+    PetscCall(fm_option_integer_in(names[k], 0, INT64_MAX, &shots));
+    fm_check(!shots, run->comm.world, PETSC_ERR_USER,
              "-%s is an estimate for training steps: %s uses all shots, leave it out", names[k],
              run->command);
   }

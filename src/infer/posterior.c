@@ -116,7 +116,7 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
     const double logdet = (double)p->logdet[s] + t->x_logstd;
 
     p->ok[s] = kept(p, s);
-    if (!p->ok[s]) report_dropped(p, step, s);
+    if (!p->ok[s] && !p->in.quiet) report_dropped(p, step, s);
     if (!p->ok[s]) continue;
     count++;
     objective += (double)p->value[s] - logdet;

@@ -5,19 +5,22 @@
 #define MOST_BLOCKS ((uint64_t)1 << 20)
 
 PetscErrorCode fm_shots_create(MPI_Comm comm, int64_t nparts, fm_shots **shots) {
-  PetscBool drawn, encoded;
+  int64_t drawn, encoded;
   fm_shots *s;
 
   PetscFunctionBegin;
-  PetscCall(fm_option_given("shots_per_sample", &drawn));
-  PetscCall(fm_option_given("shots_encode", &encoded));
+  PetscCall(fm_option_integer_in("shots_per_sample", 0, INT64_MAX, &drawn));
+  PetscCall(fm_option_integer_in("shots_encode", 0, nparts, &encoded));
   fm_check(!(drawn && encoded), comm, PETSC_ERR_USER,
            "-shots_per_sample and -shots_encode are two ways to estimate one misfit: give one");
   PetscCall(PetscNew(&s));
   *shots = s;
   s->nparts = nparts;
-  if (drawn) PetscCall(fm_option_integer_in("shots_per_sample", 1, nparts, &s->drawn));
-  if (encoded) PetscCall(fm_option_integer_in("shots_encode", 1, nparts, &s->encoded));
+  s->drawn = drawn;
+  s->encoded = encoded;
+  fm_check(s->drawn <= nparts, comm, PETSC_ERR_USER,
+           "-shots_per_sample %lld is more shots than there are, %lld: leave it out for all",
+           (long long)s->drawn, (long long)nparts);
   PetscCall(fm_calloc(nparts, &s->part));
   PetscCall(fm_calloc(nparts, &s->order));
   PetscCall(fm_calloc(s->encoded * nparts, &s->sign));
