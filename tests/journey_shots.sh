@@ -7,8 +7,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/journey.inc"
 wave=(-operator acoustic -acoustic_shape 14x18 -acoustic_spacing 10 -acoustic_dt 0.002 -acoustic_steps 90 -acoustic_layers 6
   -acoustic_wavelet_frequency 12 -acoustic_unknown bounded -acoustic_velocity_min 1400 -acoustic_velocity_max 2600
   -acoustic_sources 20,20,20,60,20,100,20,150 -acoustic_receivers 30,20,30,83,30,140)
-fit=("${wave[@]}" -prior gaussian -gaussian_mean 0 -gaussian_std 1 -noise_std 0.05 -observed truth/data.h5:/y -flow_depth 2
-  -flow_hidden 16 -batch_size 4 -micro_batch 2 -epochs 1 -steps_per_epoch 3 -evaluation_latents 4)
+fit=("${wave[@]}" -prior gaussian -gaussian_mean 0 -gaussian_std 1 -noise_std 0.05 -observed truth/data.h5:/y -flow elementwise
+  -batch_size 4 -micro_batch 2 -epochs 1 -steps_per_epoch 3 -evaluation_latents 4)
 { printf '0'; for ((i = 1; i < 14 * 18; i++)); do printf ',%s' "$((i % 7 > 3))"; done; } >model.txt
 run 1 double forward "${wave[@]}" -models "$(cat model.txt)" -out truth
 
