@@ -37,7 +37,8 @@ static void described(energy_fixture *f) {
 
 /* E at x + h dx. */
 static double value_at(energy_fixture *f, const fm_real *x, const fm_real *dx, double h) {
-  fm_real moved[ENERGY_MOST], value;
+  fm_real moved[ENERGY_MOST];
+  double value;
 
   for (int64_t i = 0; i < f->c->n; i++) moved[i] = (fm_real)((double)x[i] + h * (double)dx[i]);
   case_evaluate(f, 1, moved, &value, NULL);
@@ -45,7 +46,8 @@ static double value_at(energy_fixture *f, const fm_real *x, const fm_real *dx, d
 }
 
 static double slope_along(energy_fixture *f, const fm_real *x, const fm_real *dx) {
-  fm_real value, x_bar[ENERGY_MOST];
+  fm_real x_bar[ENERGY_MOST];
+  double value;
   double sum = 0;
 
   case_evaluate(f, 1, x, &value, x_bar);
@@ -100,7 +102,8 @@ static void each_component_is_right(energy_fixture *f) {
 }
 
 static void value_needs_no_gradient(energy_fixture *f) {
-  fm_real x[NB * ENERGY_MOST], x_bar[NB * ENERGY_MOST], with[NB], without[NB];
+  fm_real x[NB * ENERGY_MOST], x_bar[NB * ENERGY_MOST];
+  double with[NB], without[NB];
 
   case_draw(1, NB * f->c->n, x);
   case_evaluate(f, NB, x, with, x_bar);
@@ -109,7 +112,8 @@ static void value_needs_no_gradient(energy_fixture *f) {
 }
 
 static void gradient_is_added(energy_fixture *f) {
-  fm_real x[ENERGY_MOST], once[ENERGY_MOST], twice[ENERGY_MOST], value;
+  fm_real x[ENERGY_MOST], once[ENERGY_MOST], twice[ENERGY_MOST];
+  double value;
   uint64_t sample = 0;
   PetscBool ok = PETSC_TRUE;
 
@@ -124,7 +128,8 @@ static void gradient_is_added(energy_fixture *f) {
 /* A batch is its samples. */
 static void batch_is_its_samples(energy_fixture *f) {
   const int64_t n = f->c->n;
-  fm_real x[NB * ENERGY_MOST], x_bar[NB * ENERGY_MOST], value[NB], one, one_bar[ENERGY_MOST];
+  fm_real x[NB * ENERGY_MOST], x_bar[NB * ENERGY_MOST], one_bar[ENERGY_MOST];
+  double value[NB], one;
 
   case_draw(3, NB * n, x);
   case_evaluate(f, NB, x, value, x_bar);
@@ -139,7 +144,8 @@ static void batch_is_its_samples(energy_fixture *f) {
 static void bad_samples_are_marked(energy_fixture *f) {
   const int64_t n = f->c->n;
   const uint64_t sample[NB] = {0, 1, 2, 3};
-  fm_real x[NB * ENERGY_MOST], x_bar[NB * ENERGY_MOST] = {0}, value[NB], clean[NB];
+  fm_real x[NB * ENERGY_MOST], x_bar[NB * ENERGY_MOST] = {0};
+  double value[NB], clean[NB];
   PetscBool ok[NB] = {PETSC_TRUE, PETSC_TRUE, PETSC_TRUE, PETSC_FALSE};
 
   case_draw(4, NB * n, x);
@@ -156,7 +162,8 @@ static void bad_samples_are_marked(energy_fixture *f) {
 
 static void bad_samples_without_gradient(energy_fixture *f) {
   const uint64_t sample = 0;
-  fm_real x[ENERGY_MOST] = {0}, value = 0;
+  fm_real x[ENERGY_MOST] = {0};
+  double value = 0;
   PetscBool ok = PETSC_TRUE;
 
   x[0] = (fm_real)NAN;
@@ -236,7 +243,8 @@ static void sampler_and_gradient_agree(energy_fixture *f) {
   fm_ok(PetscMalloc1(N * n, &x));
   fm_ok(fm_energy_sample(f->energy, (fm_rng){5, FM_STREAM_MODEL}, 0, N, x));
   for (int64_t s = 0; s < N; s++) {
-    fm_real value, g[ENERGY_MOST];
+    fm_real g[ENERGY_MOST];
+    double value;
     double t = 0;
 
     case_evaluate(f, 1, x + s * n, &value, g);

@@ -141,8 +141,8 @@ static inline void case_close(energy_fixture *f) {
 }
 
 /* Evaluate nb samples from a clean start; every one must be good. */
-static inline void case_evaluate(energy_fixture *f, int64_t nb, const fm_real *x,
-                                 fm_real *value, fm_real *x_bar) {
+static inline void case_evaluate(energy_fixture *f, int64_t nb, const fm_real *x, double *value,
+                                 fm_real *x_bar) {
   uint64_t sample[16] = {0};
   PetscBool ok[16];
 

@@ -5,7 +5,8 @@
 
 /* Value and gradient of every case on world = sample x space, against one rank alone. */
 static void compare(const energy_case *c, PetscMPIInt ranks_per_sample) {
-  fm_real x[NB * ENERGY_MOST], value[2][NB], x_bar[2][NB * ENERGY_MOST] = {{0}};
+  fm_real x[NB * ENERGY_MOST], x_bar[2][NB * ENERGY_MOST] = {{0}};
+  double value[2][NB];
   energy_fixture together, alone;
 
   case_open(&together, c, PETSC_COMM_WORLD, ranks_per_sample);
@@ -46,7 +47,8 @@ static void exact_sum_does_not_depend_on_the_cut(void **state) {
 /* The first datum leaves the window, the second is 0: all ranks learn of it from its owner. */
 static void failure_is_agreed(void **state) {
   const uint64_t sample = 0;
-  fm_real x[ENERGY_MOST] = {0}, value, x_bar[ENERGY_MOST] = {0};
+  fm_real x[ENERGY_MOST] = {0}, x_bar[ENERGY_MOST] = {0};
+  double value;
   PetscBool ok = PETSC_TRUE;
   PetscMPIInt size;
   energy_fixture f;
@@ -62,7 +64,8 @@ static void failure_is_agreed(void **state) {
 
 /* One solve, whoever shares it. */
 static void solves_are_counted_once(void **state) {
-  fm_real x[ENERGY_MOST], value, x_bar[ENERGY_MOST];
+  fm_real x[ENERGY_MOST], x_bar[ENERGY_MOST];
+  double value;
   energy_fixture f;
   fm_ledger ledger;
   PetscMPIInt size;

@@ -137,7 +137,7 @@ static void end(fixture *f) {
 }
 
 static PetscBool evaluate(fixture *f, const uint64_t *seed, uint64_t step, uint64_t sample,
-                          fm_real *value, fm_real x_bar[3]) {
+                          double *value, fm_real x_bar[3]) {
   PetscBool ok = PETSC_TRUE;
 
   memset(x_bar, 0, 3 * sizeof(*x_bar));
@@ -149,7 +149,8 @@ static PetscBool evaluate(fixture *f, const uint64_t *seed, uint64_t step, uint6
 
 static void compare(const char *option, const char *number) {
   const uint64_t seed = 5;
-  fm_real a, b, a_bar[3], b_bar[3];
+  fm_real a_bar[3], b_bar[3];
+  double a, b;
   fixture together, alone;
 
   fm_ok(make(&together, PETSC_COMM_WORLD, option, number, "0.5"));
@@ -193,7 +194,8 @@ static void forward_gathers_what_ranks_made(void **state) {
 
 /* One rank's shot fails: the sample does, everywhere. */
 static void a_failed_shot_fails_the_sample(void **state) {
-  fm_real value, x_bar[3];
+  fm_real x_bar[3];
+  double value;
   fixture f;
 
   fm_ok(make(&f, PETSC_COMM_WORLD, NULL, NULL, "0.5"));
@@ -212,7 +214,8 @@ static void a_failed_shot_fails_the_sample(void **state) {
 static void drawn_shots_add_up_to_all(void **state) {
   const uint64_t seed = 11;
   double value = 0, bar[3] = {0, 0, 0};
-  fm_real all, one, all_bar[3], one_bar[3];
+  fm_real all_bar[3], one_bar[3];
+  double all, one;
   fixture f;
 
   fm_ok(make(&f, PETSC_COMM_WORLD, "-shots_per_sample", "2", "0.5"));
@@ -259,7 +262,8 @@ static void drawn_without_replacement(void **state) {
 static void encoded_shots_are_unbiased(void **state) {
   const uint64_t seed = 17, draws = 20000;
   double sum[4] = {0, 0, 0, 0}, square[4] = {0, 0, 0, 0};
-  fm_real all, one, all_bar[3], one_bar[3];
+  fm_real all_bar[3], one_bar[3];
+  double all, one;
   fixture f;
 
   fm_ok(make(&f, PETSC_COMM_SELF, "-shots_encode", "2", "0.5"));

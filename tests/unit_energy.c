@@ -32,7 +32,7 @@ static void unmake(fm_comm *comm, fm_energy *e) {
 static double value_of(fm_energy *e, const fm_real *x, fm_real *x_bar) {
   uint64_t sample = 0;
   PetscBool ok = PETSC_TRUE;
-  fm_real value;
+  double value;
 
   if (x_bar) memset(x_bar, 0, (size_t)fm_energy_size(e) * sizeof(*x_bar));
   fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample, NULL}, 1, x, &value, x_bar, &ok));

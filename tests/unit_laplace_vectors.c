@@ -57,7 +57,8 @@ static void test_vectors_multigrid(void **state) {
 static double energy(fm_energy *e, const double *phi) {
   PetscBool ok = PETSC_TRUE;
   uint64_t sample = 0;
-  fm_real x[64], value;
+  fm_real x[64];
+  double value;
 
   for (int i = 0; i < 64; i++) x[i] = (fm_real)phi[i];
   fm_ok(fm_energy_evaluate(e, (fm_key){0, &sample, NULL}, 1, x, &value, NULL, &ok));

@@ -346,7 +346,8 @@ static void kl_is_never_negative(void **state) {
 static void kl_is_the_same_in_x_and_in_z(void **state) {
   const double near = sizeof(fm_real) == 4 ? 1e-3 : 1e-9;
   const int64_t count = 100;
-  fm_real *x, *logq, *value;
+  fm_real *x, *logq;
+  double *value;
   uint64_t sample[100] = {0};
   PetscBool ok[100];
   infer_fixture f;
@@ -461,7 +462,8 @@ static void the_exact_posterior(void **state) {
   fm_near(log(map.evidence), TOY_EVIDENCE, 2e-6);
   fm_ok(PetscMalloc1(2 * count, &x));
   for (int64_t s = 0; s < count; s++) {
-    fm_real z[2], at[2], value, x_bar[2];
+    fm_real z[2], at[2], x_bar[2];
+    double value;
     uint64_t sample = (uint64_t)s;
     PetscBool ok;
     fm_rng_normal((fm_rng){8, FM_STREAM_CHECK}, 0, sample, 2, z);

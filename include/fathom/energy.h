@@ -40,13 +40,14 @@ PetscErrorCode fm_energy_destroy(fm_energy **energy);
 
    Collective on the space communicator.
    x      in    [nb][n]
-   value  out   set, nats, [nb]
+   value  out   set, nats, [nb]; double in both precisions, for the normaliser of many data is large
+                and what is left beside it small
    x_bar  added to, [nb][n]; NULL: value only (a likelihood then makes no adjoint solve)
    ok     and-ed with: finite and solved, [nb]; where it is false, value is NaN and x_bar is to
           be discarded
    Cost: likelihood one F and one F'^T a part and sample; priors no solve. */
 PetscErrorCode fm_energy_evaluate(fm_energy *energy, fm_key key, int64_t nb, const fm_real *x,
-                                  fm_real *value, fm_real *x_bar, PetscBool *ok);
+                                  double *value, fm_real *x_bar, PetscBool *ok);
 
 int64_t fm_energy_size(const fm_energy *energy);
 const char *fm_energy_describe(const fm_energy *energy);

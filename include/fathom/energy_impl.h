@@ -10,7 +10,7 @@
 #include "fathom/options.h"
 
 typedef struct fm_energy_ops {
-  PetscErrorCode (*evaluate)(fm_energy *, fm_key, int64_t nb, const fm_real *x, fm_real *value,
+  PetscErrorCode (*evaluate)(fm_energy *, fm_key, int64_t nb, const fm_real *x, double *value,
                              fm_real *x_bar, PetscBool *ok);
   PetscErrorCode (*sample)(fm_energy *, fm_rng, int64_t first, int64_t nb,
                            fm_real *x);                              /* NULL: cannot */

@@ -29,6 +29,6 @@ PetscErrorCode fm_target_destroy(fm_target **target);
    values only.
    part   [nenergy][nb] value of each energy, or NULL */
 PetscErrorCode fm_target_evaluate(fm_target *target, fm_key key, int64_t nb, const fm_real *x,
-                                  fm_real *value, fm_real *part, fm_real *x_bar, PetscBool *ok);
+                                  double *value, double *part, fm_real *x_bar, PetscBool *ok);
 
 #endif

@@ -123,13 +123,11 @@ typedef struct {
 static PetscErrorCode energy_at(checking *c, const fm_real *x, double *value, fm_real *x_bar,
                                 PetscBool *ok) {
   const uint64_t sample = 0;
-  fm_real v;
 
   PetscFunctionBegin;
   PetscCall(
-      fm_target_evaluate(c->target, (fm_key){0, &sample, NULL}, 1, x, &v, NULL, x_bar, ok));
-  *value = (double)v;
-  if (!isfinite(v)) *ok = PETSC_FALSE;
+      fm_target_evaluate(c->target, (fm_key){0, &sample, NULL}, 1, x, value, NULL, x_bar, ok));
+  if (!isfinite(*value)) *ok = PETSC_FALSE;
   PetscFunctionReturn(0);
 }
 

@@ -11,9 +11,9 @@ typedef struct {
   fm_run *run;
   fm_operator *op;
   fm_energy *likelihood; /* NULL: data only */
-  double *models, *y, normaliser;
+  double *models, *y, *misfit, normaliser;
   int64_t n, m, count, first, mine;
-  fm_real *x, *data, *misfit, *gradient;
+  fm_real *x, *data, *gradient;
 } forwarding;
 
 /* Models that are no rows of numbers but grids must be the operator's: [..][rows][columns]. */
@@ -121,7 +121,7 @@ static PetscErrorCode run_one(forwarding *f, int64_t i, double *d, char *reason,
         reason, size,
         "the misfit of model %lld is not finite or too large: check -noise_std and the units",
         (long long)sample));
-  f->misfit[i] = (fm_real)((double)f->misfit[i] - f->normaliser);
+  f->misfit[i] -= f->normaliser;
   PetscFunctionReturn(0);
 }
 
@@ -144,7 +144,7 @@ static PetscErrorCode run_all(forwarding *f) {
 
 static PetscErrorCode write_data(forwarding *f) {
   const fm_field field[] = {{"/y", FM_TYPE_REAL, 1, {f->m}},
-                            {"/misfit", FM_TYPE_REAL, 0, {0}},
+                            {"/misfit", FM_FLOAT64, 0, {0}},
                             {"/gradient", FM_TYPE_REAL, 1, {f->n}}};
   char path[PETSC_MAX_PATH_LEN];
   PetscMPIInt space;
@@ -174,7 +174,7 @@ static PetscErrorCode report(forwarding *f) {
   PetscFunctionBegin;
   PetscCall(fm_result(f->run->results, "models", (double)f->count, "1"));
   if (!f->likelihood) PetscFunctionReturn(0);
-  for (int64_t i = 0; i < f->mine; i++) fm_exact_add(&sum, (double)f->misfit[i]);
+  for (int64_t i = 0; i < f->mine; i++) fm_exact_add(&sum, f->misfit[i]);
   PetscCall(fm_exact_reduce(&sum, 1, f->run->comm.sample));
   PetscCall(
       fm_result(f->run->results, "misfit_mean", fm_exact_value(sum) / (double)f->count, "1"));

@@ -7,7 +7,8 @@
 /* One block: x in the user's units and log w = log p(x, y) - log q(x), NaN for a failed sample.
    */
 typedef struct {
-  fm_real *z, *x, *logdet, *value;
+  fm_real *z, *x, *logdet;
+  double *value;
   uint64_t *sample;
   PetscBool *ok;
 } block;
@@ -37,7 +38,7 @@ static PetscErrorCode block_run(block *b, fm_target *target, fm_transport *t,
   PetscCall(fm_target_evaluate(target, (fm_key){0, b->sample, NULL}, nb, b->x, b->value, NULL,
                                NULL, b->ok));
   for (int64_t s = 0; s < nb; s++) {
-    j[s] = b->ok[s] ? (double)b->value[s] - (double)b->logdet[s] : (double)NAN;
+    j[s] = b->ok[s] ? b->value[s] - (double)b->logdet[s] : (double)NAN;
     logw[s] = -j[s] - fm_log_normal(t->n, b->z + s * t->n);
   }
   for (int64_t i = 0; i < nb * t->n; i++) x[i] = (double)b->x[i];

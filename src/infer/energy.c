@@ -85,13 +85,13 @@ static PetscBool all_finite(int64_t n, const fm_real *a) {
 }
 
 PetscErrorCode fm_energy_evaluate(fm_energy *e, fm_key key, int64_t nb, const fm_real *x,
-                                  fm_real *value, fm_real *x_bar, PetscBool *ok) {
+                                  double *value, fm_real *x_bar, PetscBool *ok) {
   PetscFunctionBegin;
   PetscCall(e->ops->evaluate(e, key, nb, x, value, x_bar, ok));
   for (int64_t s = 0; s < nb; s++) {
     if (!isfinite(value[s])) ok[s] = PETSC_FALSE;
     if (x_bar && !all_finite(e->n, x_bar + s * e->n)) ok[s] = PETSC_FALSE;
-    if (!ok[s]) value[s] = (fm_real)NAN;
+    if (!ok[s]) value[s] = (double)NAN;
   }
   PetscFunctionReturn(0);
 }

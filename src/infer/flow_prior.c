@@ -30,7 +30,7 @@ static PetscErrorCode reserve(flow_prior *f, int64_t nb) {
 }
 
 static PetscErrorCode evaluate(fm_energy *energy, fm_key key, int64_t nb, const fm_real *x,
-                               fm_real *value, fm_real *x_bar, PetscBool *ok) {
+                               double *value, fm_real *x_bar, PetscBool *ok) {
   flow_prior *f = (flow_prior *)energy->data;
   const int64_t n = energy->n;
 
@@ -39,7 +39,7 @@ static PetscErrorCode evaluate(fm_energy *energy, fm_key key, int64_t nb, const 
   PetscCall(
       fm_transport_score(f->transport, f->theta, nb, x, f->logq, x_bar ? f->score : NULL));
   for (int64_t s = 0; s < nb; s++) {
-    value[s] = -f->logq[s];
+    value[s] = -(double)f->logq[s];
     if (!isfinite(value[s])) ok[s] = PETSC_FALSE;
   }
   for (int64_t i = 0; x_bar && i < nb * n; i++) x_bar[i] -= f->score[i];

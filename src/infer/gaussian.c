@@ -104,7 +104,7 @@ static void unwhiten_gradient(const gaussian *g, int64_t n, double *v) {
 }
 
 static PetscErrorCode gaussian_evaluate(fm_energy *e, fm_key key, int64_t nb, const fm_real *x,
-                                        fm_real *value, fm_real *x_bar, PetscBool *ok) {
+                                        double *value, fm_real *x_bar, PetscBool *ok) {
   gaussian *g = (gaussian *)e->data;
   const int64_t n = e->n;
 
@@ -115,7 +115,7 @@ static PetscErrorCode gaussian_evaluate(fm_energy *e, fm_key key, int64_t nb, co
     for (int64_t i = 0; i < n; i++) g->v[i] = (double)x[s * n + i] - g->mean[i];
     whiten(g, n, g->v);
     for (int64_t i = 0; i < n; i++) square += g->v[i] * g->v[i];
-    value[s] = (fm_real)(square / 2 + g->constant);
+    value[s] = square / 2 + g->constant;
     if (!x_bar) continue;
     unwhiten_gradient(g, n, g->v);
     for (int64_t i = 0; i < n; i++) x_bar[s * n + i] += (fm_real)g->v[i];

@@ -262,12 +262,12 @@ static PetscErrorCode run_plan(likelihood *lk, int64_t n, PetscBool wanted, fm_e
 }
 
 /* One sample. A model that is not finite, or that an earlier energy refused, costs no solve. */
-static PetscErrorCode evaluate_one(likelihood *lk, int64_t n, const fm_real *x, fm_real *value,
+static PetscErrorCode evaluate_one(likelihood *lk, int64_t n, const fm_real *x, double *value,
                                    fm_real *x_bar, PetscBool *ok) {
   fm_exact sum = {0, 0};
 
   PetscFunctionBegin;
-  *value = (fm_real)NAN;
+  *value = (double)NAN;
   for (int64_t i = 0; i < n; i++)
     if (!isfinite(x[i])) *ok = PETSC_FALSE;
   if (!*ok) PetscFunctionReturn(0);
@@ -275,13 +275,13 @@ static PetscErrorCode evaluate_one(likelihood *lk, int64_t n, const fm_real *x, 
   PetscCall(run_plan(lk, n, x_bar ? PETSC_TRUE : PETSC_FALSE, &sum, ok));
   if (!*ok) PetscFunctionReturn(0);
   PetscCall(fm_exact_reduce(&sum, 1, lk->space));
-  *value = (fm_real)(lk->constant + lk->shots->scale * fm_exact_value(sum));
+  *value = lk->constant + lk->shots->scale * fm_exact_value(sum);
   if (x_bar) *ok = add_gradient(lk, n, x_bar);
   PetscFunctionReturn(0);
 }
 
 static PetscErrorCode likelihood_evaluate(fm_energy *e, fm_key key, int64_t nb,
-                                          const fm_real *x, fm_real *value, fm_real *x_bar,
+                                          const fm_real *x, double *value, fm_real *x_bar,
                                           PetscBool *ok) {
   likelihood *lk = (likelihood *)e->data;
 

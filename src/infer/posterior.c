@@ -13,7 +13,8 @@ typedef struct {
   uint64_t *sample;
   fm_real *z, *x, *user, *x_bar; /* latents; whitened models; models and cotangents */
   fm_real *z_y, *y;              /* y lane, where it is trained */
-  fm_real *value, *part, *logdet, *score;
+  double *value, *part;          /* energies */
+  fm_real *logdet, *score;
   PetscBool *ok;
 } posterior;
 
@@ -119,9 +120,9 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
     if (!p->ok[s] && !p->in.quiet) report_dropped(p, step, s);
     if (!p->ok[s]) continue;
     count++;
-    objective += (double)p->value[s] - logdet;
-    kl += (double)p->value[s] - logdet + fm_log_normal(t->n, p->z + s * t->n);
-    for (int e = 0; e < nenergy; e++) part[e] += (double)p->part[e * nb + s];
+    objective += p->value[s] - logdet;
+    kl += p->value[s] - logdet + fm_log_normal(t->n, p->z + s * t->n);
+    for (int e = 0; e < nenergy; e++) part[e] += p->part[e * nb + s];
   }
   fm_share_add_term(share, FM_TERM_OBJECTIVE, objective);
   fm_share_add_term(share, FM_TERM_KL, kl);
@@ -135,7 +136,7 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
 static PetscErrorCode score(posterior *p, const fm_real *theta, int64_t nb, fm_lanes latent) {
   const fm_transport *t = p->in.transport;
   fm_lanes bar = {p->score, NULL, NULL};
-  fm_real *one = p->value; /* tallied already */
+  fm_real *one = p->logdet; /* tallied already */
 
   PetscFunctionBegin;
   for (int64_t i = 0; i < nb * t->n; i++) p->score[i] = -p->z[i];
@@ -205,7 +206,7 @@ PetscErrorCode fm_posterior_examine(fm_objective *o, const fm_real *theta, int64
                                1, p->user, p->value, p->part, p->x_bar, p->ok));
   *e = (fm_examined){.z = p->z, .x = p->user, .x_bar = p->x_bar, .ok = kept(p, 0)};
   e->logdet = (double)p->logdet[0] + t->x_logstd;
-  for (int k = 0; k < p->in.target->nenergy; k++) e->part[k] = (double)p->part[k];
+  for (int k = 0; k < p->in.target->nenergy; k++) e->part[k] = p->part[k];
   PetscFunctionReturn(0);
 }
 

@@ -14,12 +14,12 @@ static PetscErrorCode of_model(void *context, fm_key key, const double *q, doubl
                                double *gradient, fm_real *x, PetscBool *ok) {
   pulled *p = (pulled *)context;
   const int64_t n = p->target->n;
-  fm_real energy;
+  double energy;
 
   PetscFunctionBegin;
   for (int64_t i = 0; i < n; i++) x[i] = (fm_real)q[i];
   PetscCall(fm_target_evaluate(p->target, key, 1, x, &energy, NULL, p->x_bar, ok));
-  *value = (double)energy;
+  *value = energy;
   for (int64_t i = 0; i < n; i++) gradient[i] = (double)p->x_bar[i];
   PetscFunctionReturn(0);
 }
@@ -49,12 +49,13 @@ static PetscErrorCode of_latent(void *context, fm_key key, const double *q, doub
   pulled *p = (pulled *)context;
   fm_transport *t = p->transport;
   const fm_lanes model = {p->white, NULL, t->condition}, bar = {p->x_bar, NULL, NULL};
-  fm_real energy, logdet, minus = -1;
+  fm_real logdet, minus = -1;
+  double energy;
 
   PetscFunctionBegin;
   PetscCall(push(p, q, x, &logdet));
   PetscCall(fm_target_evaluate(p->target, key, 1, x, &energy, NULL, p->x_bar, ok));
-  *value = (double)energy - (double)logdet - t->x_logstd;
+  *value = energy - (double)logdet - t->x_logstd;
   if (!isfinite(*value) || !all_finite(t->n, p->white)) *ok = PETSC_FALSE;
   if (!*ok) PetscFunctionReturn(0);
   for (int64_t i = 0; i < t->n; i++) p->x_bar[i] *= (fm_real)t->x_std[i];

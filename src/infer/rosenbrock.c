@@ -8,7 +8,7 @@
 const fm_option fm_energy_rosenbrock_options[] = {{NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
 static PetscErrorCode rosenbrock_evaluate(fm_energy *e, fm_key key, int64_t nb,
-                                          const fm_real *x, fm_real *value, fm_real *x_bar,
+                                          const fm_real *x, double *value, fm_real *x_bar,
                                           PetscBool *ok) {
   const double constant = log(PETSC_PI) + 0.5 * log(2.);
 
@@ -16,7 +16,7 @@ static PetscErrorCode rosenbrock_evaluate(fm_energy *e, fm_key key, int64_t nb,
   for (int64_t s = 0; s < nb; s++) {
     const double a = x[2 * s], b = x[2 * s + 1], c = b - a * a;
 
-    value[s] = (fm_real)(a * a / 2 + c * c + constant);
+    value[s] = a * a / 2 + c * c + constant;
     if (!x_bar) continue;
     x_bar[2 * s] += (fm_real)(a - 4 * a * c);
     x_bar[2 * s + 1] += (fm_real)(2 * c);

@@ -86,9 +86,8 @@ PetscErrorCode fm_target_destroy(fm_target **target) {
 }
 
 PetscErrorCode fm_target_evaluate(fm_target *t, fm_key key, int64_t nb, const fm_real *x,
-                                  fm_real *value, fm_real *part, fm_real *x_bar,
-                                  PetscBool *ok) {
-  fm_real *own = NULL;
+                                  double *value, double *part, fm_real *x_bar, PetscBool *ok) {
+  double *own = NULL;
 
   PetscFunctionBegin;
   if (!part) PetscCall(fm_calloc(t->nenergy * nb, &own));
@@ -100,8 +99,8 @@ PetscErrorCode fm_target_evaluate(fm_target *t, fm_key key, int64_t nb, const fm
   for (int64_t s = 0; s < nb; s++) {
     double sum = 0.;
 
-    for (int e = 0; e < t->nenergy; e++) sum += (double)part[e * nb + s];
-    value[s] = (fm_real)sum;
+    for (int e = 0; e < t->nenergy; e++) sum += part[e * nb + s];
+    value[s] = sum;
   }
   PetscCall(PetscFree(own));
   PetscFunctionReturn(0);
