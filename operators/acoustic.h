@@ -28,6 +28,8 @@ typedef struct fm_acoustic {
   double unit, amplitude;     /* amplitude: 1/(dz dx), that of a point source of strength 1 */
   double *sign;               /* [nshot] amplitudes of a supershot; NULL: single shots */
   PetscInt adjoint_part;      /* whose tape born keeps, -1: none */
+  double *born_centre;        /* [nz][nx] x of the background, for born's total; else NULL */
+  Vec born_step, *born_base;  /* x - centre; [nshot] F(centre) of a shot, NULL: not yet known */
   double *c, *next, *slope;   /* [nz][nx] m/s, of the model at hand; dc/dx */
   double *node;               /* [nz][nx] scratch */
   double *coarse, *grid;      /* [spec.nz][spec.nx] velocity on the grid, scratch */
@@ -62,8 +64,7 @@ PetscErrorCode fm_acoustic_preflight(MPI_Comm comm, const fm_acoustic *a);
 /* fm_acoustic_say - the numbers of the preflight and the memory, one line. */
 void fm_acoustic_say(const fm_operator *op, const fm_acoustic *a);
 /* fm_acoustic_model_fault - PETSC_TRUE and one clause in reason[size] where a model cannot be
-   solved with: not positive, not finite, unstable; and too slow where no least velocity was
-   known to the preflight. */
+   solved with: not positive, not finite, unstable, or too slow for the grid. */
 PetscBool fm_acoustic_model_fault(const fm_acoustic *a, const double *c, char *reason,
                                   size_t size);
 /* fm_acoustic_least_points - points per wavelength that central differences of an order (2, 4,

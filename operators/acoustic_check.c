@@ -90,10 +90,10 @@ PetscErrorCode fm_acoustic_preflight(MPI_Comm comm, const fm_acoustic *a) {
 
 /* ---- one model ---- */
 
-/* Where the preflight knew no least velocity: too few points per wavelength. */
+/* Too few points per wavelength: a least velocity that the preflight was told of is none that
+   models keep to, but for `bounded`. */
 static PetscBool too_slow(const fm_acoustic *a, double low) {
-  if (a->velocity->low > 0 || a->allow_dispersion) return PETSC_FALSE;
-  return points_of(a, low) < fm_acoustic_least_points(a->spec.order);
+  return !a->allow_dispersion && points_of(a, low) < fm_acoustic_least_points(a->spec.order);
 }
 
 PetscBool fm_acoustic_model_fault(const fm_acoustic *a, const double *c, char *reason,

@@ -250,11 +250,21 @@ PetscErrorCode fm_acoustic_setup(fm_operator *op) {
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode destroy_born(fm_acoustic *a, PetscInt nshot) {
+  PetscFunctionBegin;
+  for (PetscInt p = 0; a->born_base && p < nshot; p++) PetscCall(VecDestroy(&a->born_base[p]));
+  PetscCall(VecDestroy(&a->born_step));
+  PetscCall(PetscFree(a->born_base));
+  PetscCall(PetscFree(a->born_centre));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_acoustic_destroy(fm_operator *op) {
   fm_acoustic *a = (fm_acoustic *)op->data;
 
   PetscFunctionBegin;
   if (!a) PetscFunctionReturn(0);
+  PetscCall(destroy_born(a, op->nparts));
   PetscCall(fm_gather_destroy(&a->of_x));
   PetscCall(fm_gather_destroy(&a->of_d));
   PetscCall(fm_wave2d_destroy(&a->wave));

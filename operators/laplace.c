@@ -299,6 +299,41 @@ static PetscErrorCode create_solver(laplace *s) {
   PetscFunctionReturn(0);
 }
 
+/* K u = 0 for a coefficient of 1, by a solver that is made anew afterwards. */
+static PetscErrorCode try_solver(fm_operator *op, laplace *s) {
+  PetscFunctionBegin;
+  for (int64_t k = 0; k < op->x_size; k++) s->a[k] = 1;
+  PetscCall(fm_laplace_mesh_assemble(&s->mesh, s->a, s->stiffness));
+  PetscCall(KSPSetOperators(s->ksp, s->stiffness, s->stiffness));
+  PetscCall(VecSet(s->rhs, 0));
+  PetscCall(KSPSolve(s->ksp, s->rhs, s->solution));
+  PetscCall(KSPDestroy(&s->ksp));
+  PetscCall(create_solver(s));
+  PetscFunctionReturn(0);
+}
+
+/* Some options are asked for by the solver's parts, or at a solve: refused is what nobody has
+   asked for after one. */
+static PetscErrorCode check_solver(fm_operator *op, laplace *s) {
+  char unused[256];
+  KSPType ksp_type;
+  PCType pc_type;
+  PC pc;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_unused(PREFIX, unused, sizeof(unused)));
+  if (!unused[0]) PetscFunctionReturn(0);
+  PetscCall(try_solver(op, s));
+  PetscCall(fm_operator_unused(PREFIX, unused, sizeof(unused)));
+  PetscCall(KSPGetPC(s->ksp, &pc));
+  PetscCall(KSPGetType(s->ksp, &ksp_type));
+  PetscCall(PCGetType(pc, &pc_type));
+  fm_check(!unused[0], op->space, PETSC_ERR_USER,
+           "PETSc's solver as it is set up, %s with %s, has no option %s", ksp_type, pc_type,
+           unused);
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode laplace_create_vecs(fm_operator *op, PetscInt part, Vec *x, Vec *d) {
   PetscFunctionBegin;
   PetscCall(VecCreateMPI(op->space, PETSC_DECIDE, (PetscInt)op->x_size, x));
@@ -377,6 +412,7 @@ PetscErrorCode fm_laplace_create(fm_operator *op) {
   PetscCall(fm_laplace_mesh_measure(&s->mesh, s->points, &s->measure));
   PetscCall(create_vecs_of_mesh(s));
   PetscCall(create_solver(s));
+  PetscCall(check_solver(op, s));
   PetscCall(create_gathers(op, s));
   PetscCall(describe(op, s));
   PetscFunctionReturn(0);

@@ -213,6 +213,24 @@ PetscErrorCode fm_operator_encode(fm_operator *op, const double *sign) {
   PetscFunctionReturn(0);
 }
 
+/* ---- the options of PETSc's solvers ---- */
+
+PetscErrorCode fm_operator_unused(const char *prefix, char *list, size_t size) {
+  char **name, **value;
+  PetscInt count;
+
+  PetscFunctionBegin;
+  list[0] = 0;
+  PetscCall(PetscOptionsLeftGet(NULL, &count, &name, &value));
+  for (PetscInt i = 0; i < count; i++) {
+    if (strncmp(name[i], prefix, strlen(prefix))) continue;
+    PetscCall(PetscStrlcat(list, list[0] ? ", -" : "-", size));
+    PetscCall(PetscStrlcat(list, name[i], size));
+  }
+  PetscCall(PetscOptionsLeftRestore(NULL, &count, &name, &value));
+  PetscFunctionReturn(0);
+}
+
 /* ---- ledger ---- */
 
 PetscErrorCode fm_operator_set_purpose(fm_operator *op, fm_purpose purpose, fm_purpose *old) {

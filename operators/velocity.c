@@ -46,6 +46,17 @@ void fm_velocity_slope(const fm_velocity *v, const double *c, double *slope) {
     }
 }
 
+void fm_velocity_unknown(const fm_velocity *v, const double *c, double *x) {
+  for (int64_t i = 0; i < v->nz * v->nx; i++) switch (v->unknown) {
+    case FM_UNKNOWN_VELOCITY: x[i] = c[i]; break;
+    case FM_UNKNOWN_SLOWNESS2: x[i] = 1 / (c[i] * c[i]); break;
+    case FM_UNKNOWN_SCALED:
+      x[i] = c[i] == v->background[i] ? 0 : (c[i] - v->background[i]) / v->scale[i];
+      break;
+    case FM_UNKNOWN_BOUNDED: x[i] = log((c[i] - v->low) / (v->high - c[i])); break;
+    }
+}
+
 int64_t fm_velocity_fault(const fm_velocity *v, const double *c) {
   for (int64_t i = 0; i < v->nz * v->nx; i++)
     if (!(c[i] > 0 && c[i] < INFINITY)) return i;

@@ -36,6 +36,8 @@ PetscErrorCode fm_velocity_destroy(fm_velocity **v);
 
 /* fm_velocity_map - c[nz][nx] of x and slope = dc/dx of each node. */
 void fm_velocity_map(const fm_velocity *v, const double *x, double *c, double *slope);
+/* fm_velocity_unknown - x[nz][nx], whose velocity is c: the inverse of the map. */
+void fm_velocity_unknown(const fm_velocity *v, const double *c, double *x);
 /* fm_velocity_slope - slope = dc/dx at the x whose velocity is c. */
 void fm_velocity_slope(const fm_velocity *v, const double *c, double *slope);
 /* fm_velocity_fault - the first node whose velocity is not positive and finite, -1: none. */

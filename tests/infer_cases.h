@@ -191,8 +191,8 @@ static inline void infer_close(infer_fixture *f) {
 /* The reverse KL of the fixture; one that was there goes. */
 static inline void infer_posterior(infer_fixture *f, fm_estimator estimator, int64_t latents,
                                    int64_t batch) {
-  const fm_posterior_inputs in = {f->transport, f->target, estimator,  latents, 5,
-                                  batch,        4,         PETSC_FALSE};
+  const fm_posterior_inputs in = {f->transport, f->target, estimator,   latents, 5,
+                                  batch,        4,         PETSC_FALSE, NULL};
 
   fm_ok(fm_objective_destroy(&f->objective));
   fm_ok(fm_posterior_create(&in, &f->objective));

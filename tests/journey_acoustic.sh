@@ -64,14 +64,28 @@ for operator in acoustic born; do
   figure "$operator in float: adjoint_error" "$(value check_float_$operator adjoint_error)" 1e-12 1e-5
   figure "$operator in float: gradient_error" "$(value check_float_$operator gradient_error)" 0 0.024
 done
+# an unknown of another size than 1: steps are taken in the prior's own spread
+slowness=(-acoustic_background 2500 -acoustic_unknown slowness2 -gaussian_mean 1.6e-7 -gaussian_std 1e-8)
+for precision in single double; do
+  run 1 $precision check -options_file_yaml small.yaml -operator acoustic "${slowness[@]}" -observed small_pairs/pairs.h5:/y \
+    -flow triangular -flow_conditional 0 -out check_slowness_$precision
+  check "squared slowness in $precision: all checks" test "$(grep -c '^check .* ok ' check_slowness_$precision.log)" = 4
+done
+
+# the twin with the background's data: acoustic's own at the background, x = 0, and no others elsewhere
+run 1 double forward -options_file_yaml small.yaml -operator acoustic -models "$(printf '0%.0s,' {1..71})0" -out at_background
+run 1 double forward -options_file_yaml small.yaml -operator born -born_data total -models "$(printf '0%.0s,' {1..71})0" -out born_total
+same "born, total: acoustic's data at the background" at_background/data.h5 born_total/data.h5 /y
+run 1 double simulate -options_file_yaml small.yaml -operator born -born_data total -pairs_count 1 -out born_pairs
+differs "elsewhere it is linear" small_pairs/pairs.h5 born_pairs/pairs.h5 /y
 check "the bar is said" grep -q '^check adjoint_error .*bar 1e-05 in float' check_float_born.log
 run 1 double check -options_file_yaml small.yaml -operator acoustic -observed small_pairs/pairs.h5:/y -flow triangular \
-  -flow_conditional 0 -gaussian_std 11 -out check_wide
+  -flow_conditional 0 -gaussian_std 11 -acoustic_allow_dispersion -out check_wide
 check "models that are not solved are counted" grep -q '^[1-7] of 8 models of the untrained flow are not solved' check_wide.log
 check "not warned of as a training step's" test "$(grep -c 'warning\|check -at' check_wide.log)" = 0
 run 1 double refine -options_file_yaml small.yaml -operator acoustic -observed small_pairs/pairs.h5:/y -flow triangular \
   -flow_conditional 0 -epochs 1 -steps_per_epoch 1 -batch_size 4 -evaluation_latents 4 -out refined
-run 2 double evaluate -options_file_yaml small.yaml -operator acoustic -observed small_pairs/pairs.h5:/y -acoustic_scale 700 \
+run 2 double evaluate -options_file_yaml small.yaml -operator acoustic -observed small_pairs/pairs.h5:/y -acoustic_scale 700 -acoustic_allow_dispersion \
   -warm_start refined/checkpoint.h5 -evaluation_latents 40 -out evaluated
 figure "evaluate: failed_fraction, of 40" "$(value evaluated failed_fraction)" 0.1 0.9
 check "it is failed over all" awk -v a="$(value evaluated failed)" -v b="$(value evaluated failed_fraction)" 'BEGIN {exit !(a == 40 * b)}'
@@ -117,7 +131,8 @@ for command in forward simulate; do
   case $command in
     forward) bad=("${small[@]}" -models "$slow,$(model 10 4200),$slow") says='model 1 failed: velocity 4200 m/s' ;;
     simulate)
-      bad=(simulate -options_file_yaml small.yaml -operator acoustic -gaussian_std 11 -seed 2 -pairs_count 3 -out refused)
+      bad=(simulate -options_file_yaml small.yaml -operator acoustic -gaussian_std 11 -acoustic_allow_dispersion -seed 2 -pairs_count 3 \
+        -out refused)
       says='pair 1 failed: velocity' ;;
   esac
   refused "$command: one rank of three" "^fathom: error: the solve for $says" 3 double "${bad[@]}"

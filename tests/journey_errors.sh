@@ -286,7 +286,7 @@ wrong resume_batch "cannot resume: batch was 64 .* and is 32" "${pretrain[@]}" -
 wrong resume_seed "cannot resume: seed was 1 .* and is 2" "${pretrain[@]}" -pairs $good_pairs -seed 2 -resume
 wrong resume_objective "cannot resume: objective was 'pairs' .* and is 'posterior'" "${refine[@]}" "${truth[@]}" -resume
 checkpoint_there=flipped.h5
-wrong resume_damaged "is damaged: checksum .*use the previous checkpoint" "${pretrain[@]}" -pairs $good_pairs -resume
+wrong resume_damaged "is damaged: checksum .*use the previous checkpoint; there is none before it" "${pretrain[@]}" -pairs $good_pairs -resume
 checkpoint_there=
 
 # places
@@ -306,6 +306,7 @@ if [[ $made_by_hand == yes ]]; then
   wrong waves_nan "-acoustic_background: entry \[2\]\[3\] is nan" "${refine[@]}" "${with[@]}" -acoustic_background waves.h5:/nan
   wrong waves_minus "-acoustic_background must be positive: it is -1 m/s at node \[2\]\[3\]" "${reference[@]}" "${with[@]}" \
     -acoustic_background waves.h5:/minus
+  wrong models_no_rows "-models has no rows: its shape is \[0\]\[...\], expected one \[2\] a model" forward "${truth[@]}" -models no_rows.h5:/x -out @
   wrong waves_model_nan "-models: entry \[2\]\[3\] is nan" forward "${with[@]}" -models waves.h5:/nan -out @
   wrong waves_model_turned "the last dimensions of -models are \[9\]\[8\]: a model of .* is \[8\]\[9\]" \
     forward "${with[@]}" -models waves.h5:/turned -out @

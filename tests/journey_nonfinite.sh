@@ -19,6 +19,8 @@ check "each dropped sample is named, the last one $at" test -n "$at"
 
 # ---- and seen again ----
 run 1 double check "${fit[@]}" "${allow[@]}" -at "$at" -run all -out at
+check "with the operator's reason, and a command" \
+  grep -q "sample [0-9]* is dropped: the coefficient of block [0-9] is -[0-9.e+-]*: it must be positive.* -run all -out all/at, with" all.log
 check "$at is dropped again" test "$(value at kept)" = 0
 check "with the operator's reason" grep -q "the coefficient of block [0-9]* is -[0-9.e+-]*: it must be positive" at.log
 check "its model is kept for h5py" h5dump -d /x at/examined.h5
@@ -37,6 +39,24 @@ refused "half a name" "takes STEP,SAMPLE" 1 double check "${fit[@]}" -at 29 -run
 refused "a step that was not made" "beyond the run.s 30 steps" 1 double check "${fit[@]}" -at 30,0 -run all -out x
 refused "a sample that was not made" "beyond the batch of 32" 1 double check "${fit[@]}" -at 3,32 -run all -out x
 refused "no run" "at needs -run FOLDER" 1 double check "${fit[@]}" -at 3,2 -out x
+
+refused "a folder that is not there" "-run 'nowhere': there is no such folder" 1 double check "${fit[@]}" -at 3,2 -run nowhere -out x
+
+# the run's own settings are asked for
+warm=("${fit[@]}" "${allow[@]}" -steps_per_epoch 2)
+run 1 double refine "${warm[@]}" -warm_start all/checkpoint.h5 -out warm
+run 1 double check "${warm[@]}" -noise_std 0.06 -at 1,3 -run warm -out forgotten
+check "a forgotten -warm_start is said" grep -q "the run had -warm_start all/checkpoint.h5, here it is not given" forgotten.log
+check "another noise, too" grep -q "setting than the run's: -noise_std 0.06 (the run: -noise_std 0.05)" forgotten.log
+check "and nothing else" test "$(grep -Ec '^warning: (the run|another)' forgotten.log)" = 2
+check "where all is given, nothing" bash -c "! grep 'the run' near.log"
+run 2 double refine "${warm[@]}" -warm_start all/checkpoint.h5 -epochs 5 -resume -out warm
+check "resumed: no word of random weights" bash -c "grep -q '^resumed' warm.log && ! grep -q 'from scratch' warm.log"
+
+# ---- pairs ----
+refused "a pair without a solve" "the solve for pair [0-9]+ failed: the coefficient .* bounded unknown, or the prior a smaller spread" 2 \
+  double simulate "${fit[@]}" -pairs_count 40 -out pairs
+check "no half file stays behind" test ! -e pairs/pairs.h5.tmp -a ! -e pairs/pairs.h5
 
 # ---- too many ----
 run 2 double refine "${fit[@]}" "${allow[@]}" -stop_after 12 -out stop

@@ -147,5 +147,17 @@ refused "a posterior that is nowhere finite" 'chain [0-9]* cannot start' "${shor
   -noise_std 1e-300 -out bad
 cp double.1/chains.h5 broken.h5
 head -c 20000 broken.h5 >double.1/chains.h5
-refused "a file cut short" 'chains.h5' "${short[@]}" -resume -out double.1
+cp double.2/chains.h5 double.1/chains.previous.h5
+for kind in short empty; do
+  [[ $kind == short ]] || : >double.1/chains.h5
+  refused "a file cut short, $kind" "chains.h5' is .*; to go on from the one before: cp 'double.1/chains.previous.h5' 'double.1/chains.h5'" \
+    "${short[@]}" -resume -out double.1
+done
+rm double.1/chains.previous.h5
+refused "and no other" "there is none before it .*: begin anew without -resume" "${short[@]}" -resume -out double.1
+
+# what is not a number is not left out of a maximum
+run 1 double reference -operator dense -dense_matrix 1 -observed 800 -noise_std 1 -prior gaussian -gaussian_mean 800 -gaussian_std 1 \
+  -warmup 50 -iterations 50 -expectation exp -out overflow
+check "an error that is not finite is said" grep -q '^exp_mcse_over_std_max.-*nan' overflow/results.tsv
 verdict

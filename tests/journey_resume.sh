@@ -46,6 +46,29 @@ compare() {
   figure "$dir: spent F, not less" "$spent" "$useful" 1e9
 }
 
+# ---- a kill while the last evaluation runs ----
+
+# the steps are in the checkpoint before it, and the end is that of a run that was not killed
+late=(refine "${problem[@]}" -epochs 1 -steps_per_epoch 100 -evaluate_every 0 -evaluation_latents 1000000 -checkpoint_every 40)
+run 1 double "${late[@]}" -out whole/late
+"$build/fathom-double" "${late[@]}" -out late </dev/null >late.first 2>&1 &
+job=$!
+at_the_end() { [[ $("$build/fathom-double" inspect late/checkpoint.h5 | awk '$1 == "step" && $2 == "=" {print $3}') == 100 ]]; }
+await 60 at_the_end
+kill -KILL "$job" 2>/dev/null || true
+wait "$job" 2>/dev/null || true
+check "killed in the last evaluation: the steps are saved, the evaluation is not" \
+  test "$(series late/checkpoint.h5 /history/evaluation_step)" = 0
+check "the first evaluation was announced" grep -q '^evaluating: 1000000 latents x 1 part = 1000000 solves' late.first
+run 2 double "${late[@]}" -resume -out late
+compare late late
+check "resumed from scratch: no word of random weights" bash -c "! grep -q 'from scratch' late.log"
+series whole/late/checkpoint.previous.h5 /history/objective >late.previous
+check "the previous checkpoint is of an earlier step" test "$(wc -l <late.previous)" = 80
+rate=$(sed -n 's#^step 100/100 .* \([0-9.]*\) steps/s.*#\1#p' whole/late.log)
+figure "steps/s x seconds a step: no evaluation in it" \
+  "$(awk -v r="$rate" -v s="$(value whole/late step_seconds)" 'BEGIN {print r * s}')" 0.009 5
+
 # ---- one writer at a time ----
 
 # a rank that leaves its process id in a folder: it is killed by that

@@ -34,6 +34,12 @@ done
 differs "drawn shots are another estimate" all/1/checkpoint.h5 drawn/1/checkpoint.h5 /theta
 differs "encoded shots too" all/1/checkpoint.h5 encoded/1/checkpoint.h5 /theta
 
+# the other ledgers count shots, too
+run 2 double simulate "${wave[@]}" -prior gaussian -gaussian_std 1 -noise_std 0.05 -pairs_count 5 -out pairs
+check "simulate: 4 shots x 5 pairs" test "$(value pairs solves_F)" = 20
+check "evaluations: 4 latents x 4 shots at the start, of two weights at the end" test "$(value all/2 diagnostic_F)" = 48
+check "counted once where ranks share" test "$(value all/shots diagnostic_F)" = 48
+
 # rows of the grid shared out: gradients have the same bits, and so have the weights
 fit+=(-acoustic_shape 28x9 -acoustic_sources 20,20,20,30,20,40,20,50 -acoustic_receivers 30,20,30,33,200,40)
 run 2 double refine "${fit[@]}" -acoustic_layers 2 -ranks_per_sample 1 -out strips/1

@@ -96,6 +96,7 @@ static void same_bits_bounded_tape(void **state) {
 }
 static void same_bits_born(void **state) {
   compare("born", "-acoustic_layers 3 -acoustic_background 2100", 2000, 80);
+  compare("born", "-acoustic_layers 3 -acoustic_background 2100 -born_data total", 2000, 80);
 }
 
 /* The bound on the tape changes nothing. */

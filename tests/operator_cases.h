@@ -103,6 +103,17 @@ static const operator_case operator_cases[] = {
       {"-acoustic_velocity_max", "2900"}},
      NULL,
      1},
+    {"born", /* with the background's data */
+     PETSC_TRUE,
+     {ACOUSTIC,
+      {"-born_data", "total"},
+      {"-acoustic_dt", "0.0015"},
+      {"-acoustic_layers", "2"},
+      {"-acoustic_unknown", "scaled"},
+      {"-acoustic_background", "2100"},
+      {"-acoustic_scale", "100"}},
+     NULL,
+     1},
 };
 
 #define OPERATOR_CASES ((int)(sizeof(operator_cases) / sizeof(operator_cases[0])))

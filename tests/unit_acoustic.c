@@ -1,70 +1,7 @@
-/* The operators acoustic and born: the exact solution in a homogeneous medium, transposes and
+/* The operator acoustic: the exact solution in a homogeneous medium, transposes and
    derivatives with every feature, and what must be the same numbers. */
 #include "../operators/acoustic.h"
-#include "acoustic_cases.h"
-
-static const double tight = sizeof(fm_real) == 4 ? 1e-5 : 1e-12;
-
-/* ---- one part in and out ---- */
-
-typedef struct fixture {
-  fm_operator *op;
-  PetscInt part;
-  Vec x, dx, gx, d, dd, w;
-} fixture;
-
-static void vecs(fixture *f, PetscInt part) {
-  f->part = part;
-  fm_ok(fm_operator_create_vecs(f->op, part, &f->x, &f->d));
-  fm_ok(VecDuplicate(f->x, &f->dx));
-  fm_ok(VecDuplicate(f->x, &f->gx));
-  fm_ok(VecDuplicate(f->d, &f->dd));
-  fm_ok(VecDuplicate(f->d, &f->w));
-}
-
-static void free_vecs(fixture *f) {
-  Vec *all[] = {&f->x, &f->dx, &f->gx, &f->d, &f->dd, &f->w};
-
-  for (int k = 0; k < 6; k++) fm_ok(VecDestroy(all[k]));
-}
-
-static void end(fixture *f) {
-  free_vecs(f);
-  fm_ok(fm_operator_destroy(&f->op));
-}
-
-static void linearize(fixture *f, Vec x, Vec d) {
-  PetscBool ok;
-
-  fm_ok(fm_operator_linearize(f->op, f->part, x, d, &ok));
-  if (!ok) fail_msg("the solve failed: %s", fm_operator_reason(f->op));
-}
-
-static double norm(Vec v) {
-  double n;
-
-  fm_ok(VecNorm(v, NORM_2, &n));
-  return n;
-}
-
-static double dot(Vec a, Vec b) {
-  double n;
-
-  fm_ok(VecDot(a, b, &n));
-  return n;
-}
-
-/* |a - b| / |b| */
-static double apart(Vec a, Vec b) {
-  double n;
-  Vec c;
-
-  fm_ok(VecDuplicate(a, &c));
-  fm_ok(VecWAXPY(c, -1, a, b));
-  n = norm(c) / norm(b);
-  fm_ok(VecDestroy(&c));
-  return n;
-}
+#include "acoustic_fixture.h"
 
 /* ---- exact solutions ---- */
 
@@ -150,17 +87,6 @@ static void free_surface(void **state) {
 
 /* ---- transposes and derivatives ---- */
 
-#define SMALL                                                                                  \
-  "-acoustic_shape 20x17 -acoustic_spacing 10,12 -acoustic_steps 80 "                          \
-  "-acoustic_wavelet_frequency 20 -acoustic_sources 73,91.5,120,48 -acoustic_receivers "       \
-  "40,24,61.7,140,100,155.5,15,100 -acoustic_allow_dispersion "
-#define FAST "-acoustic_dt 0.0012 "
-
-typedef struct feature {
-  const char *options;
-  double centre, scale; /* of x */
-} feature;
-
 static const feature features[] = {
     {FAST "-acoustic_layers 5", 2000, 80},
     {FAST "-acoustic_layers 3,0,4,2 -acoustic_record_every 3", 2000, 80},
@@ -180,14 +106,6 @@ static const feature features[] = {
     {FAST "-tape_memory 100K -acoustic_layers 5", 2000, 80},
 };
 #define FEATURES ((int)(sizeof(features) / sizeof(features[0])))
-
-static void begin(fixture *f, const feature *a, const char *name, PetscInt part) {
-  f->op = acoustic_make(PETSC_COMM_SELF, name, SMALL "%s", a->options);
-  vecs(f, part);
-  acoustic_fill(f->x, 1, a->centre, a->scale);
-  acoustic_fill(f->dx, 2, 0, a->scale);
-  acoustic_fill(f->dd, 3, 0, 1);
-}
 
 static void dot_tests(void **state) {
   double worst = 0;
@@ -236,42 +154,6 @@ static void taylor_tests(void **state) {
     if (fabs(slope - 2) > 0.1) fail_msg("%s: Taylor slope %.3f", features[i].options, slope);
     fm_ok(VecDestroy(&jdx));
     end(&f);
-  }
-}
-
-/* born at a background is the derivative of acoustic there, transposed too, for any part at any
-   time. */
-static void born_is_the_derivative(void **state) {
-  static const char *const options[] = {
-      "", "-acoustic_unknown slowness2", "-acoustic_unknown scaled -acoustic_scale 70",
-      "-acoustic_unknown bounded -acoustic_velocity_min 1500 -acoustic_velocity_max 2800"};
-  const double at[] = {2100, 1 / (2100. * 2100), 0, -log(1300. / 600 - 1)};
-
-  for (int k = 0; k < 4; k++) {
-    fixture a, b;
-    feature both = {.scale = 1};
-    char text[512];
-
-    snprintf(text, sizeof(text), FAST "-acoustic_layers 4 -acoustic_background 2100 %s",
-             options[k]);
-    both.options = text;
-    for (PetscInt part = 0; part < 2; part++) {
-      begin(&a, &both, "acoustic", part);
-      begin(&b, &both, "born", 1 - part);
-      linearize(&b, b.x, b.d); /* the other part, in between */
-      fm_ok(fm_operator_vjp(b.op, 1 - part, b.dd, b.gx));
-      b.part = part;
-      fm_ok(VecSet(a.x, at[k]));
-      linearize(&a, a.x, a.d);
-      fm_ok(fm_operator_jvp(a.op, part, a.dx, a.w));
-      linearize(&b, a.dx, b.d);
-      fm_near(apart(b.d, a.w), 0, tight);
-      fm_ok(fm_operator_vjp(a.op, part, a.dd, a.gx));
-      fm_ok(fm_operator_vjp(b.op, part, a.dd, b.gx));
-      fm_near(apart(b.gx, a.gx), 0, tight);
-      end(&a);
-      end(&b);
-    }
   }
 }
 
@@ -448,7 +330,6 @@ static void encoded_shots(void **state) {
 
 FM_TEST_MAIN(cmocka_unit_test(greens_function), cmocka_unit_test(free_surface),
              cmocka_unit_test(dot_tests), cmocka_unit_test(taylor_tests),
-             cmocka_unit_test(born_is_the_derivative), cmocka_unit_test(record_every),
-             cmocka_unit_test(coarser_grid), cmocka_unit_test(moving_receivers),
-             cmocka_unit_test(any_unit), cmocka_unit_test(reciprocity),
-             cmocka_unit_test(encoded_shots))
+             cmocka_unit_test(record_every), cmocka_unit_test(coarser_grid),
+             cmocka_unit_test(moving_receivers), cmocka_unit_test(any_unit),
+             cmocka_unit_test(reciprocity), cmocka_unit_test(encoded_shots))

@@ -70,6 +70,8 @@ static const wrong cases[] = {
     {"acoustic", GOOD "-acoustic_velocity_min 1500 -acoustic_order 4", "order 4 needs 5.26"},
     {"acoustic", GOOD "-acoustic_velocity_min 1500 -acoustic_max_frequency 60", "60 Hz"},
     {"born", GOOD, "the operator born needs -acoustic_background"},
+    {"born", GOOD "-acoustic_background 2000 -born_data all",
+     "is not one of perturbation|total"},
     {"born",
      GOOD "-acoustic_unknown bounded -acoustic_background 2500 -acoustic_velocity_min 1500 "
           "-acoustic_velocity_max 2500",
@@ -147,10 +149,25 @@ static void failed_solves(void **state) {
   check_solve("-acoustic_unknown slowness2", 2.5e-7, -1e-7, "at node [7][3] is not finite");
   check_solve("-acoustic_unknown scaled -acoustic_background 2000 -acoustic_scale 100", 0, -21,
               "velocity -100 m/s at node [7][3] is not positive");
-  /* the least velocity is checked where the preflight could not */
-  check_solve("", 2000, 900, "velocity 900 m/s has 3 points per wavelength at 30 Hz");
-  check_solve("-acoustic_velocity_min 1500", 2000, 900, NULL);
+}
+
+/* A model that is too slow for the grid fails, whatever least velocity was declared: `bounded`
+   alone keeps to it. */
+static void slow_models(void **state) {
+  static const char *const declared[] = {"", "-acoustic_velocity_min 1400",
+                                         "-acoustic_background 2000"};
+
+  for (int k = 0; k < 3; k++) {
+    check_solve(declared[k], 2000, 900,
+                "velocity 900 m/s has 3 points per wavelength at 30 Hz");
+    check_solve(declared[k], 300, 300, "velocity 300 m/s has 1 points per wavelength");
+    check_solve(declared[k], 2000, 1e-20, "velocity 1e-20 m/s has 3.33e-23 points");
+    check_solve(declared[k], 2000, 1030, NULL);
+  }
   check_solve("-acoustic_allow_dispersion", 2000, 900, NULL);
+  check_solve(
+      "-acoustic_unknown bounded -acoustic_velocity_min 1030 -acoustic_velocity_max 3000", 0,
+      -1e3, NULL);
 }
 
 /* A solve that overflows: the wavelet is beyond what float holds only in float. */
@@ -190,17 +207,17 @@ static void preflight_is_said(void **state) {
 
   fflush(stdout);
   place[0] = dup(fileno(stdout));
-  assert_non_null(freopen("unit_acoustic_options.log", "w", stdout));
+  assert_non_null(freopen("unit_acoustic_options." FM_PRECISION ".log", "w", stdout));
   UNDER_OPTIONS(GOOD "-acoustic_velocity_min 1500 -acoustic_velocity_max 2000",
                 fm_ok(fm_operator_create(PETSC_COMM_SELF, "acoustic", &op)));
   fflush(stdout);
   dup2(place[0], fileno(stdout));
   close(place[0]);
-  FILE *log = fopen("unit_acoustic_options.log", "r");
+  FILE *log = fopen("unit_acoustic_options." FM_PRECISION ".log", "r");
   assert_non_null(log);
   assert_non_null(fgets(line, sizeof(line), log));
   fclose(log);
-  remove("unit_acoustic_options.log");
+  remove("unit_acoustic_options." FM_PRECISION ".log");
   assert_non_null(strstr(line, "CFL number 0.2 at 2000 m/s (limit 0.555)"));
   assert_non_null(strstr(line, "5 points per wavelength at 30 Hz in 1500 m/s"));
   assert_non_null(strstr(line, "MiB of tape"));
@@ -211,5 +228,6 @@ static void preflight_is_said(void **state) {
 }
 
 FM_TEST_MAIN(cmocka_unit_test(refused), cmocka_unit_test(accepted),
-             cmocka_unit_test(failed_solves), cmocka_unit_test(traces_not_finite),
-             cmocka_unit_test(least_points), cmocka_unit_test(preflight_is_said))
+             cmocka_unit_test(failed_solves), cmocka_unit_test(slow_models),
+             cmocka_unit_test(traces_not_finite), cmocka_unit_test(least_points),
+             cmocka_unit_test(preflight_is_said))

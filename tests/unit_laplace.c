@@ -398,6 +398,31 @@ static void solver_options_are_known(void **state) {
   }
 }
 
+/* What PETSc's solver never asked for is named, once it is set up; what it did ask for passes,
+   if only at a solve. */
+static void unused_solver_options_are_refused(void **state) {
+  static const char *const good[] = {
+      "-laplace_ksp_type cg -laplace_ksp_rtol 1e-9 -laplace_pc_type icc",
+      "-laplace_pc_type gamg -laplace_ksp_type gmres -laplace_mg_levels_ksp_max_it 3",
+      "-laplace_pc_type bjacobi -laplace_sub_pc_type ilu -laplace_sub_pc_factor_levels 1 "
+      "-laplace_ksp_type cg -laplace_ksp_converged_reason -other_ksp_typ cg"};
+  static const char *const bad[][2] = {
+      {"-laplace_ksp_typ cg", "set up, preonly with cholesky, has no option -laplace_ksp_typ"},
+      {"-laplace_ksp_type cg -laplace_pc_gamg_threshold 0.1 -laplace_mat_mumps_icntl_7 2",
+       "cg with cholesky, has no option -laplace_mat_mumps_icntl_7, "
+       "-laplace_pc_gamg_threshold"}};
+  const int kept = fm_test_mute(stdout);
+  fm_operator *op = NULL;
+
+  for (int k = 0; k < 3; k++) {
+    fm_ok(laplace_try(PETSC_COMM_SELF, good[k], &op));
+    fm_ok(fm_operator_destroy(&op));
+  }
+  fm_test_unmute(stdout, kept);
+  for (int k = 0; k < 2; k++)
+    fm_expect_error(laplace_try(PETSC_COMM_SELF, bad[k][0], &op), bad[k][1]);
+}
+
 FM_TEST_MAIN(
 
     cmocka_unit_test(agrees_with_a_dense_solve), cmocka_unit_test(converges_in_second_order),
@@ -406,4 +431,5 @@ FM_TEST_MAIN(
     cmocka_unit_test(failures_are_said_and_forgotten),
     cmocka_unit_test(a_solve_that_does_not_converge_fails),
     cmocka_unit_test(extreme_coefficients_solve), cmocka_unit_test(refuses_what_does_not_fit),
-    cmocka_unit_test(describes_itself), cmocka_unit_test(solver_options_are_known))
+    cmocka_unit_test(describes_itself), cmocka_unit_test(solver_options_are_known),
+    cmocka_unit_test(unused_solver_options_are_refused))

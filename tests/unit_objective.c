@@ -344,10 +344,9 @@ static void kl_is_never_negative(void **state) {
 
 /* log p(x, y) - log q(x) sample by sample: from z by generating, from x by normalizing. */
 static void kl_is_the_same_in_x_and_in_z(void **state) {
-  const double near = sizeof(fm_real) == 4 ? 1e-3 : 1e-9;
   const int64_t count = 100;
+  double *value, near = sizeof(fm_real) == 4 ? 1e-3 : 1e-9;
   fm_real *x, *logq;
-  double *value;
   uint64_t sample[100] = {0};
   PetscBool ok[100];
   infer_fixture f;
@@ -463,11 +462,10 @@ static void the_exact_posterior(void **state) {
   fm_ok(PetscMalloc1(2 * count, &x));
   for (int64_t s = 0; s < count; s++) {
     fm_real z[2], at[2], x_bar[2];
-    double value;
     uint64_t sample = (uint64_t)s;
     PetscBool ok;
     fm_rng_normal((fm_rng){8, FM_STREAM_CHECK}, 0, sample, 2, z);
-    const double logp = push(&map, f.target->y, z, at);
+    double value, logp = push(&map, f.target->y, z, at);
     const fm_key key = {0, &sample, NULL};
     fm_ok(fm_target_evaluate(f.target, key, 1, at, &value, NULL, x_bar, &ok));
     fm_near(-(double)value - logp, log(map.evidence), loose);

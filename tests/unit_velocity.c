@@ -23,6 +23,8 @@ static void check_map(const char *options, const double x[6], const double expec
   fm_velocity_map(v, beside, right, unused);
   for (int i = 0; i < 6; i++)
     fm_near(slope[i] * 2e-5 * (fabs(x[i]) + (x[i] == 0)) / (right[i] - left[i]), 1, 1e-6);
+  fm_velocity_unknown(v, c, beside);
+  for (int i = 0; i < 6; i++) fm_near(beside[i] - x[i], 0, 1e-12 * fabs(x[i]));
   fm_velocity_slope(v, c, of_c);
   for (int i = 0; i < 6; i++) fm_near(of_c[i] / slope[i], 1, 1e-10);
   assert_true(fm_velocity_fault(v, c) == -1);

@@ -64,11 +64,13 @@ PetscErrorCode fm_run_trainer_inputs(const fm_run *run, fm_transport *transport,
 
 /* fm_train - the loop of pretrain and refine: evaluate, step, report, checkpoint. `evaluate` is
    called before the first step, every `every` steps and at the end (0: only then), and may
-   append to the history. */
+   append to the history. `first` is what the one before the first step costs of a later one;
+   0: as much. The last checkpoint is written before the last evaluation, and again with it. */
 typedef struct fm_watch {
   int64_t every;
   PetscErrorCode (*evaluate)(fm_trainer *trainer, void *context);
   void *context;
+  double first;
 } fm_watch;
 PetscErrorCode fm_train(fm_run *run, fm_trainer *trainer, const fm_watch *watch);
 /* fm_train_resume - -resume: continue from OUT/checkpoint.h5 where there is one. */

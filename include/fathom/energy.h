@@ -40,8 +40,8 @@ PetscErrorCode fm_energy_destroy(fm_energy **energy);
 
    Collective on the space communicator.
    x      in    [nb][n]
-   value  out   set, nats, [nb]; double in both precisions, for the normaliser of many data is large
-                and what is left beside it small
+   value  out   set, nats, [nb]; double in both precisions, for beside the normaliser of many
+                data what is left is small
    x_bar  added to, [nb][n]; NULL: value only (a likelihood then makes no adjoint solve)
    ok     and-ed with: finite and solved, [nb]; where it is false, value is NaN and x_bar is to
           be discarded

@@ -3,7 +3,7 @@
 #ifndef FATHOM_LIKELIHOOD_H
 #define FATHOM_LIKELIHOOD_H
 
-#include "fathom/types.h"
+#include "fathom/energy.h"
 
 /* fm_likelihood_noise_std - -noise_std as one number a datum, [m]; unit of the data.
    Collective on comm. Fails (user error) where it is missing, has neither 1 nor m entries, or
@@ -14,5 +14,9 @@ PetscErrorCode fm_likelihood_noise_std(MPI_Comm comm, int64_t m, double *sigma);
    Collective on comm. Fails (user error) where it has not m entries, one is neither 0 nor 1, or
    none is 1. */
 PetscErrorCode fm_likelihood_mask(MPI_Comm comm, int64_t m, PetscBool *counts);
+
+/* fm_likelihood_reason - why sample `s` of the last evaluation of a likelihood was not solved,
+   one clause; "" where it was, or where nobody on this rank knows. Borrowed, until the next. */
+const char *fm_likelihood_reason(const fm_energy *likelihood, int64_t s);
 
 #endif

@@ -12,7 +12,12 @@ typedef struct fm_objective fm_objective;
 
 /* Terms of a step, summed over samples. */
 enum { FM_TERM_OBJECTIVE, FM_TERM_KL, FM_TERM_PART, FM_TERMS = FM_TERM_PART + FM_TARGET_MAX };
-enum { FM_COUNT_KEPT, FM_COUNT_FAILED, FM_COUNT_SOLVES };
+enum {
+  FM_COUNT_KEPT,
+  FM_COUNT_FAILED,
+  FM_COUNT_SOLVES,                                     /* FM_SOLVE_KINDS of them */
+  FM_COUNT_NO_MODEL = FM_COUNT_SOLVES + FM_SOLVE_KINDS /* of the failed: x = T(z) not finite */
+};
 
 typedef enum fm_estimator { FM_ESTIMATOR_TOTAL = 0, FM_ESTIMATOR_PATH = 1 } fm_estimator;
 
@@ -42,6 +47,7 @@ typedef struct fm_posterior_inputs {
   uint64_t seed;
   int64_t batch, steps_per_epoch; /* the latter for fresh latents */
   PetscBool quiet;                /* no warnings of dropped samples */
+  const char *out;                /* folder of the run, for those warnings; NULL: none */
 } fm_posterior_inputs;
 PetscErrorCode fm_posterior_create(const fm_posterior_inputs *inputs, fm_objective **objective);
 

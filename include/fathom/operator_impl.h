@@ -48,4 +48,9 @@ struct fm_operator {
   fm_ledger ledger;
 };
 
+/* fm_operator_unused - in list[size], "" where there are none, the options -PREFIXfoo that
+   nothing has read so far: neither the operator nor PETSc's solver with that prefix. Not
+   collective; every rank sees the same. */
+PetscErrorCode fm_operator_unused(const char *prefix, char *list, size_t size);
+
 #endif

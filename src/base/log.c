@@ -1,4 +1,5 @@
 #include "fathom/log.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -58,17 +59,24 @@ void fm_warn(const char *format, ...) {
   va_end(words);
 }
 
+/* In one write, so that the ranks' lines do not tear each other. */
 void fm_warn_anywhere(int most, const char *format, ...) {
   static int said = 0;
+  char line[1024] = "warning: ";
+  size_t used = strlen(line);
+  const char *end;
   va_list words;
 
   if (said++ >= most) return;
-  fm_progress_end();
-  fputs("warning: ", stderr);
+  end = said == most ? " (further ones are counted only)\n" : "\n";
   va_start(words, format);
-  vfprintf(stderr, format, words);
+  vsnprintf(line + used, sizeof(line) - used - strlen(end), format, words);
   va_end(words);
-  fprintf(stderr, "%s\n", said == most ? " (further ones are counted only)" : "");
+  strcat(line, end);
+  used = strlen(line);
+  fm_progress_end();
+  fflush(stderr);
+  while (write(STDERR_FILENO, line, used) < 0 && errno == EINTR) continue;
 }
 
 void fm_progress(double interval, PetscBool last, const char *format, ...) {

@@ -44,8 +44,9 @@ static void random_vector(const checking *c, uint64_t index, int64_t n, fm_real 
   fm_rng_normal((fm_rng){c->run->seed, FM_STREAM_CHECK}, 0, index, (size_t)n, v);
 }
 
-/* A model to test at: a draw of the prior where it can be drawn. */
-static PetscErrorCode model(checking *c, fm_real *x) {
+/* v = at mean + scale std N(0, 1), of the prior where they are known, else scale N(0, 1). */
+static PetscErrorCode draw(const checking *c, uint64_t index, double at, double scale,
+                           fm_real *v) {
   fm_energy *prior = c->target->energy[1];
   double *mean, *std;
   PetscBool known;
@@ -53,13 +54,20 @@ static PetscErrorCode model(checking *c, fm_real *x) {
   PetscFunctionBegin;
   PetscCall(fm_calloc(2 * c->target->n, &mean));
   std = mean + c->target->n;
-  random_vector(c, 0, c->target->n, x);
+  random_vector(c, index, c->target->n, v);
   PetscCall(fm_energy_moments(prior, mean, std, &known));
-  for (int64_t i = 0; known && i < c->target->n; i++)
-    x[i] = (fm_real)(mean[i] + std[i] * (double)x[i]);
+  for (int64_t i = 0; i < c->target->n; i++)
+    v[i] =
+        (fm_real)(known ? at * mean[i] + scale * std[i] * (double)v[i] : scale * (double)v[i]);
   PetscCall(PetscFree(mean));
   PetscFunctionReturn(0);
 }
+
+/* A model to test at: a draw of the prior where it can be drawn. */
+static PetscErrorCode model(const checking *c, fm_real *x) { return draw(c, 0, 1, 1, x); }
+
+/* A step from it, small beside the spread of the prior, in whatever unit. */
+static PetscErrorCode step(const checking *c, fm_real *dx) { return draw(c, 4, 0, 0.1, dx); }
 
 /* ---- operator ---- */
 
@@ -193,8 +201,7 @@ static PetscErrorCode check_energies(checking *c) {
   PetscFunctionBegin;
   PetscCall(PetscMalloc4(n, &l.x, n, &l.dx, n, &l.g, n, &l.y));
   PetscCall(model(c, l.x));
-  random_vector(c, 4, n, l.dx);
-  for (int64_t i = 0; i < n; i++) l.dx[i] = (fm_real)((double)l.dx[i] * 0.1);
+  PetscCall(step(c, l.dx));
   PetscCall(energy_at(c, l.x, &base, l.g, &ok));
   fm_check(ok, c->run->comm.world, PETSC_ERR_USER,
            "the energies are not finite at a draw of the prior%s%s: check -prior and units",
@@ -316,8 +323,9 @@ static PetscErrorCode judge_flow(checking *c, weights *w, fm_real *grad) {
 }
 
 static PetscErrorCode check_flow(checking *c) {
-  const fm_posterior_inputs in = {c->transport, c->target, FM_ESTIMATOR_TOTAL, 0, c->run->seed,
-                                  SAMPLES,      1,         PETSC_TRUE};
+  const fm_posterior_inputs in = {
+      c->transport, c->target, FM_ESTIMATOR_TOTAL, 0,   c->run->seed,
+      SAMPLES,      1,         PETSC_TRUE,         NULL};
   weights w = {.theta = c->theta, .n = fm_flow_layout(c->transport->flow)->size};
   fm_real *grad;
 

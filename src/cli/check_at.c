@@ -7,12 +7,27 @@
 #include "fathom/options.h"
 #include <inttypes.h>
 #include <math.h>
+#include <sys/stat.h>
 
 typedef struct examination {
   fm_refinement set;
   int64_t step, sample;
   const char *folder; /* of the run */
 } examination;
+
+static PetscErrorCode check_folder(const fm_run *run, const char *folder) {
+  struct stat status;
+  PetscMPIInt rank;
+  int absent = 0, worst;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(run->comm.world, &rank));
+  if (!rank) absent = stat(folder, &status) || !S_ISDIR(status.st_mode);
+  PetscCall(fm_comm_agree(run->comm.world, absent, &worst));
+  fm_check(!worst, run->comm.world, PETSC_ERR_USER,
+           "-run '%s': there is no such folder; give the -out of the run to look into", folder);
+  PetscFunctionReturn(0);
+}
 
 static PetscErrorCode read_options(fm_run *run, examination *e) {
   const char *at;
@@ -29,6 +44,79 @@ static PetscErrorCode read_options(fm_run *run, examination *e) {
            "-at needs -run FOLDER, the -out of the run to look into, and another -out for what "
            "this command writes (both are '%s')",
            run->out);
+  PetscCall(check_folder(run, e->folder));
+  PetscFunctionReturn(0);
+}
+
+/* ---- the settings of the run ---- */
+
+typedef struct {
+  const char *here, *there; /* blocks of settings: this command's, the run's */
+} settings;
+
+/* The line of an option in a block of settings, NULL where it has none; its length. */
+static const char *line_of(const char *block, const char *name, size_t *length) {
+  const size_t width = strlen(name);
+
+  for (const char *at = block; *at; at += *length, at += *at == '\n') {
+    *length = strcspn(at, "\n");
+    if (*length > width + 1 && !strncmp(at + 1, name, width) && at[width + 1] == ' ') return at;
+  }
+  *length = 0;
+  return NULL;
+}
+
+/* What says where and when, not what is computed. */
+static PetscBool no_matter(const char *name) {
+  static const char *const names[] = {"out",
+                                      "run",
+                                      "at",
+                                      "resume",
+                                      "stop_after",
+                                      "report_seconds",
+                                      "checkpoint_every",
+                                      "ranks_per_sample"};
+
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (!strcmp(name, names[i])) return PETSC_TRUE;
+  return PETSC_FALSE;
+}
+
+static PetscErrorCode compare_option(const fm_option *option, void *context) {
+  const settings *s = (const settings *)context;
+  const char *mine, *theirs;
+  size_t n, m;
+
+  PetscFunctionBegin;
+  if (no_matter(option->name) || !fm_option_serves(option, "check") ||
+      !fm_option_serves(option, "refine"))
+    PetscFunctionReturn(0);
+  mine = line_of(s->here, option->name, &n);
+  theirs = line_of(s->there, option->name, &m);
+  if (n == m && (!n || !strncmp(mine, theirs, n))) PetscFunctionReturn(0);
+  if (!n)
+    fm_warn("the run had %.*s, here it is not given", (int)m, theirs);
+  else
+    fm_warn("another setting than the run's: %.*s (the run: %.*s)", (int)n, mine,
+            m ? (int)m : 9, m ? theirs : "not given");
+  PetscFunctionReturn(0);
+}
+
+/* Warns of settings that are not those of the run's checkpoint. */
+static PetscErrorCode compare_settings(const fm_run *run, const char *path) {
+  settings s = {.here = run->settings};
+  PetscErrorCode error;
+  fm_store *store;
+  char *text;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_open(run->comm.world, path, &store));
+  error = fm_store_read_text(store, "/settings", &text);
+  PetscCall(fm_store_close(&store));
+  PetscCall(error);
+  s.there = text;
+  PetscCall(fm_options_visit(compare_option, &s));
+  PetscCall(PetscFree(text));
   PetscFunctionReturn(0);
 }
 
@@ -54,6 +142,7 @@ static PetscErrorCode step_of(MPI_Comm world, const char *path, int64_t *step) {
 static PetscErrorCode restore(examination *e) {
   static const char *const names[] = {"checkpoint.h5", "checkpoint.previous.h5"};
   char path[PETSC_MAX_PATH_LEN];
+  PetscBool compared = PETSC_FALSE;
   int64_t step;
 
   PetscFunctionBegin;
@@ -62,13 +151,16 @@ static PetscErrorCode restore(examination *e) {
   for (int k = 0; k < 2; k++) {
     PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", e->folder, names[k]));
     PetscCall(step_of(e->set.run->comm.world, path, &step));
+    if (step >= 0 && !compared) PetscCall(compare_settings(e->set.run, path));
+    compared = compared || step >= 0 ? PETSC_TRUE : PETSC_FALSE;
     if (step < 0 || step > e->step) continue;
+    e->set.trainer->in.settings = ""; /* compared already */
     PetscCall(fm_checkpoint_resume(e->set.trainer, path));
     fm_log("weights of step %lld from '%s'", (long long)step, path);
     PetscFunctionReturn(0);
   }
-  fm_log("no checkpoint in '%s' is before step %lld: from the start of the run", e->folder,
-         (long long)e->step);
+  fm_log("no checkpoint in '%s' is before step %lld: from the start of the run%s", e->folder,
+         (long long)e->step, e->set.warm ? "" : ", from scratch");
   PetscFunctionReturn(0);
 }
 

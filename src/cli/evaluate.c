@@ -1,5 +1,6 @@
 /* evaluate - how good is q: on pairs, and at one observation. */
 #include "evaluate.h"
+#include "cli/solves.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
@@ -76,23 +77,11 @@ static PetscErrorCode report(fm_run *run, const fm_diagnosis *d, double log_evid
   PetscCall(fm_result(r, "j", d->objective, "nats"));
   PetscCall(fm_result(r, "j_se", d->objective_se, "nats"));
   PetscCall(fm_result(r, isnan(log_evidence) ? "minus_elbo" : "kl", d->kl, "nats"));
+  if (isnan(log_evidence)) PetscCall(fm_result(r, "minus_elbo_se", d->kl_se, "nats"));
   PetscCall(fm_result(r, "kl_se", d->kl_se, "nats"));
   PetscCall(fm_result(r, "ess_fraction", d->ess_fraction, "1"));
   PetscCall(fm_result(r, "k_hat", d->k_hat, "1"));
   PetscCall(fm_result(r, "log_evidence", d->log_evidence, "nats"));
-  PetscFunctionReturn(0);
-}
-
-/* The solves that the weights took, over all ranks. */
-static PetscErrorCode report_solves(fm_run *run, fm_operator *op) {
-  fm_ledger mine, all;
-
-  PetscFunctionBegin;
-  PetscCall(fm_operator_ledger(op, &mine));
-  PetscCallMPI(MPI_Allreduce(mine.count, all.count, FM_PURPOSES * FM_SOLVE_KINDS, MPI_INT64_T,
-                             MPI_SUM, run->comm.sample));
-  PetscCall(fm_result(run->results, "diagnostic_F",
-                      (double)all.count[FM_DIAGNOSTIC][FM_SOLVE_F], "solves"));
   PetscFunctionReturn(0);
 }
 
@@ -101,6 +90,7 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   const char *reason;
   fm_target *target;
   fm_diagnosis d;
+  fm_ledger solves;
   PetscBool given;
   int64_t latents;
 
@@ -119,7 +109,9 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
            "problem, in these units?",
            (long long)latents, reason[0] ? " (the last: " : "", reason, reason[0] ? ")" : "");
   PetscCall(report(run, &d, log_evidence));
-  PetscCall(report_solves(run, target->op));
+  PetscCall(fm_run_solves(run, target->op, &solves));
+  PetscCall(fm_result(run->results, "diagnostic_F",
+                      (double)solves.count[FM_DIAGNOSTIC][FM_SOLVE_F], "solves"));
   PetscCall(fm_report_moments(run, d.count, t->n, d.x));
   PetscCall(write_arrays(run, t->n, &d, log_evidence));
   PetscCall(fm_diagnosis_clear(&d));

@@ -38,9 +38,12 @@ static PetscErrorCode read_models(forwarding *f) {
 
   PetscFunctionBegin;
   PetscCall(fm_store_option_array(f->run->comm.world, "models", &ndim, shape, &f->models));
+  for (int d = 0; d < ndim; d++) total *= shape[d];
+  fm_check(total, f->run->comm.world, PETSC_ERR_USER,
+           "-models has no rows: its shape is [%lld]%s, expected one [%lld] a model",
+           (long long)shape[0], ndim > 1 ? "[...]" : "", (long long)f->n);
   fm_check(f->models, f->run->comm.world, PETSC_ERR_USER,
            "no models: give -models FILE:/dataset or -models x1,x2,...");
-  for (int d = 0; d < ndim; d++) total *= shape[d];
   f->count = total / f->n;
   fm_check(f->count >= 1 && total == f->count * f->n &&
                (ndim == 1 || f->count == 1 || shape[0] == f->count),

@@ -37,6 +37,10 @@ PetscErrorCode fm_leave_prepare(MPI_Comm world) {
 
 void fm_leave_say(const char *words) { snprintf(sentence, sizeof(sentence), "%s", words); }
 
+void fm_leave_add(const char *words) {
+  strncat(sentence, words, sizeof(sentence) - strlen(sentence) - 1);
+}
+
 int fm_leave_with(void) {
   const double begin = MPI_Wtime();
   int all = 0, rank;

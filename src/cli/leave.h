@@ -13,5 +13,7 @@ PetscErrorCode fm_leave_prepare(MPI_Comm world);
 int fm_leave_with(void);
 /* fm_leave_say - note a sentence by hand (before PETSc is up). */
 void fm_leave_say(const char *sentence);
+/* fm_leave_add - what to do, behind the sentence of the error that is on its way. */
+void fm_leave_add(const char *words);
 
 #endif

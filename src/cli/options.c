@@ -20,7 +20,8 @@ const fm_option fm_cli_options[] = {
      "observed data: y1,y2,... or FILE:/dataset"},
     {"prior", FM_OPTION_TEXT, "", PHYSICS, "prior (help priors)"},
     {"log_evidence", FM_OPTION_TEXT, "", "refine evaluate",
-     "log p(y) where it is known: turns J into KL"},
+     "log p(y) where it is known: turns J into KL; without it kl and kl_se of a history are of "
+     "-ELBO = KL - log p(y)"},
     /* data */
     {"pairs", FM_OPTION_TEXT, "", "pretrain evaluate",
      "HDF5 file with /x [n][...] and /y [n][...]"},
@@ -91,7 +92,8 @@ const fm_option fm_cli_options[] = {
     {"evaluate_every", FM_OPTION_INTEGER, "0", "refine",
      "steps between KL evaluations; 0: at the start and the end"},
     {"evaluation_latents", FM_OPTION_INTEGER, "8192", "refine evaluate",
-     "latents of a KL evaluation"},
+     "latents of a KL evaluation, each a solve of every part of the operator; refine makes one "
+     "at the start and, of last and averaged weights, two at the end and at -evaluate_every"},
     {"kl_target", FM_OPTION_REAL, "0.1", "refine",
      "KL whose first and lasting crossing is reported in solves of F"},
     /* reference */

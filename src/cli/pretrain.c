@@ -126,7 +126,7 @@ static PetscErrorCode train(pretraining *p) {
                                  p->row + p->nvalid, p->run->seed, 0};
   fm_pairs_inputs inputs = pairs;
   fm_trainer_inputs trainer;
-  fm_watch watch = {0, NULL, p};
+  fm_watch watch = {.context = p};
 
   PetscFunctionBegin;
   PetscCall(fm_option_integer_in("batch_size", 1, 1 << 24, &inputs.batch));
@@ -134,7 +134,8 @@ static PetscErrorCode train(pretraining *p) {
   PetscCall(fm_run_trainer_inputs(p->run, p->transport, p->objective, "none", &trainer));
   PetscCall(fm_trainer_create(&trainer, &p->trainer));
   PetscCall(begin(p));
-  if (p->nvalid) watch = (fm_watch){fm_objective_steps_per_epoch(p->objective), validate, p};
+  if (p->nvalid) watch.every = fm_objective_steps_per_epoch(p->objective);
+  if (p->nvalid) watch.evaluate = validate;
   PetscCall(fm_train(p->run, p->trainer, &watch));
   PetscFunctionReturn(0);
 }

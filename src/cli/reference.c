@@ -1,6 +1,7 @@
 /* reference - the posterior by Hamiltonian Monte Carlo: from draws of the prior in the user's
    units, or in the latent space of a trained flow, whose errors it corrects exactly. */
 #include "reference.h"
+#include "cli/resume.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
@@ -109,6 +110,7 @@ static PetscErrorCode build_sampler(reference *r) {
 
 static PetscErrorCode begin(reference *r, const char *path) {
   PetscBool resume, exists = PETSC_FALSE;
+  PetscErrorCode error;
   int64_t noted[6];
 
   PetscFunctionBegin;
@@ -119,7 +121,9 @@ static PetscErrorCode begin(reference *r, const char *path) {
     PetscCall(fm_sampler_start(r->sampler));
     PetscFunctionReturn(0);
   }
-  PetscCall(fm_sampler_resume(r->sampler, path));
+  error = fm_sampler_resume(r->sampler, path);
+  if (error) PetscCall(fm_resume_explain(r->run, "chains", error));
+  PetscCall(error);
   PetscCall(fm_lock_noted(r->run->lock, noted));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     r->sampler->spent_before[k] = PetscMax(r->sampler->spent_before[k], noted[k]);

@@ -157,12 +157,15 @@ static double worst(const report *r, const double *of, int series, PetscBool lar
   return found;
 }
 
-/* The largest standard error of a mean, in standard deviations. */
+/* The largest standard error of a mean, in standard deviations: NaN where one is. */
 static double worst_error(const report *r, const double *of) {
   double found = 0.;
 
-  for (int64_t i = 0; i < r->n; i++)
-    found = fmax(found, of[i * FM_SERIES + FM_MCSE] / of[i * FM_SERIES + FM_STD]);
+  for (int64_t i = 0; i < r->n; i++) {
+    const double v = of[i * FM_SERIES + FM_MCSE] / of[i * FM_SERIES + FM_STD];
+
+    if (isnan(v) || v > found) found = v;
+  }
   return found;
 }
 

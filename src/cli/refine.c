@@ -1,6 +1,7 @@
 /* refine - reverse KL at one observation with the operator in the loop: eq. (6) from pretrained
    weights, eq. (2) from scratch. */
 #include "cli/refinement.h"
+#include "cli/solves.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
@@ -8,8 +9,12 @@
 typedef struct {
   fm_refinement set;
   double log_evidence;
-  int64_t latents; /* of an evaluation */
+  int64_t latents;  /* of an evaluation */
+  double last_took; /* seconds of the last one */
 } refinement;
+
+#define MANY 2000   /* solves that are announced */
+#define PATIENCE 5. /* seconds after which the next evaluation is announced, too */
 
 /* ---- KL along the way ---- */
 
@@ -19,18 +24,51 @@ static PetscErrorCode diagnose(refinement *r, const fm_real *theta, fm_diagnosis
   PetscCall(fm_diagnose(r->set.target, r->set.transport, theta, r->set.run->seed,
                         FM_STREAM_EVALUATE, r->latents,
                         isnan(r->log_evidence) ? 0. : r->log_evidence, PETSC_FALSE, d));
-  r->set.trainer->ledger[3 + FM_SOLVE_F] += r->latents;
+  PetscFunctionReturn(0);
+}
+
+/* Before the first step both sets of weights are the start's. */
+static PetscErrorCode diagnose_both(refinement *r, fm_diagnosis *last, fm_diagnosis *average) {
+  fm_trainer *t = r->set.trainer;
+  fm_ledger before, after;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_solves(r->set.run, r->set.target->op, &before));
+  PetscCall(diagnose(r, t->theta, last));
+  *average = *last;
+  if (t->step) PetscCall(diagnose(r, t->average, average));
+  if (t->step) PetscCall(fm_transport_refresh(r->set.transport, t->theta));
+  PetscCall(fm_run_solves(r->set.run, r->set.target->op, &after));
+  for (int k = 0; k < FM_SOLVE_KINDS; k++)
+    t->ledger[3 + k] += after.count[FM_DIAGNOSTIC][k] - before.count[FM_DIAGNOSTIC][k];
+  PetscFunctionReturn(0);
+}
+
+/* Where it may take long, say so beforehand: the first time, and after one that did. */
+static PetscErrorCode announce(const refinement *r) {
+  const int64_t sets = r->set.trainer->step ? 2 : 1;
+  PetscInt parts;
+  int64_t solves;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_parts(r->set.target->op, &parts));
+  solves = sets * r->latents * parts;
+  if (solves < MANY || r->last_took < PATIENCE) PetscFunctionReturn(0);
+  fm_log("evaluating: %lld latents x %d part%s%s = %lld solves (-evaluation_latents)",
+         (long long)r->latents, (int)parts, parts == 1 ? "" : "s",
+         sets == 2 ? " x last and averaged weights" : "", (long long)solves);
   PetscFunctionReturn(0);
 }
 
 static PetscErrorCode evaluate(fm_trainer *t, void *context) {
   refinement *r = (refinement *)context;
+  const double begin = MPI_Wtime();
   fm_diagnosis last, average;
 
   PetscFunctionBegin;
-  PetscCall(diagnose(r, t->theta, &last));
-  PetscCall(diagnose(r, t->average, &average));
-  if (t->step) PetscCall(fm_transport_refresh(r->set.transport, t->theta));
+  PetscCall(announce(r));
+  PetscCall(diagnose_both(r, &last, &average));
+  r->last_took = MPI_Wtime() - begin;
   PetscCall(fm_history_append(t->history, "evaluation_F", (double)t->ledger[FM_SOLVE_F]));
   PetscCall(fm_history_append(t->history, "evaluation_failed", (double)average.failed));
   PetscCall(fm_history_append(t->history, "kl", average.kl));
@@ -72,6 +110,8 @@ static PetscErrorCode report(refinement *r) {
                       "solves"));
   if (isnan(r->log_evidence)) {
     PetscCall(fm_result(r->set.run->results, "minus_elbo", fm_history_last(h, "kl"), "nats"));
+    PetscCall(
+        fm_result(r->set.run->results, "minus_elbo_se", fm_history_last(h, "kl_se"), "nats"));
   } else {
     PetscCall(
         fm_result(r->set.run->results, "kl_start", fm_history_find(h, "kl")->value[0], "nats"));
@@ -88,7 +128,7 @@ static PetscErrorCode report(refinement *r) {
 }
 
 static PetscErrorCode train(refinement *r) {
-  fm_watch watch = {0, evaluate, r};
+  fm_watch watch = {0, evaluate, r, 0.5};
   PetscBool resumed;
 
   PetscFunctionBegin;
@@ -98,12 +138,13 @@ static PetscErrorCode train(refinement *r) {
   PetscCall(fm_refinement_observe(&r->set));
   PetscCall(fm_train_resume(r->set.run, r->set.trainer, &resumed));
   if (!resumed) PetscCall(fm_refinement_begin(&r->set));
+  if (!resumed && !r->set.warm) fm_log("from scratch: random weights");
   PetscCall(fm_train(r->set.run, r->set.trainer, &watch));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_command_refine(fm_run *run) {
-  refinement r;
+  refinement r = {.last_took = INFINITY};
 
   PetscFunctionBegin;
   PetscCall(fm_refinement_create(run, &r.set));

@@ -53,7 +53,6 @@ static PetscErrorCode from_scratch(fm_refinement *r) {
   PetscCall(fm_calloc(fm_flow_layout(r->transport->flow)->size, &r->start));
   PetscCall(fm_flow_initialize(r->transport->flow, (fm_rng){r->run->seed, FM_STREAM_INITIAL},
                                r->start));
-  fm_log("from scratch: random weights");
   PetscFunctionReturn(0);
 }
 
@@ -61,7 +60,7 @@ static PetscErrorCode from_scratch(fm_refinement *r) {
 
 static PetscErrorCode build_objective(fm_refinement *r) {
   fm_posterior_inputs in = {
-      .transport = r->transport, .target = r->target, .seed = r->run->seed};
+      .transport = r->transport, .target = r->target, .seed = r->run->seed, .out = r->run->out};
   int estimator;
 
   PetscFunctionBegin;

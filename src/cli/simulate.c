@@ -1,11 +1,15 @@
 /* simulate - pairs (x, y): x from the prior, y = F(x) + e. */
-#include "fathom/command.h"
+#include "cli/solves.h"
 #include "fathom/gather.h"
 #include "fathom/likelihood.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 
 #define BLOCK 256 /* pairs written at once by a rank */
+
+#define TO_DO                                                                                  \
+  "; every draw of the prior must have a solve: give the operator a bounded unknown, or the "  \
+  "prior a smaller spread"
 
 typedef struct {
   fm_run *run;
@@ -51,6 +55,7 @@ static PetscErrorCode one_datum(simulation *s, int64_t index, const fm_real *x, 
     PetscCall(PetscSNPrintf(reason, size, "the solve for pair %lld failed%s%s",
                             (long long)index, fm_operator_reason(s->op)[0] ? ": " : "",
                             fm_operator_reason(s->op)));
+    PetscCall(PetscStrlcat(reason, TO_DO, size));
     PetscFunctionReturn(0);
   }
   fm_rng_normal(noise, 0, (uint64_t)index, (size_t)s->m, s->e);
@@ -97,16 +102,25 @@ static PetscErrorCode write_rows(simulation *s) {
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode fill(simulation *s) {
+  PetscFunctionBegin;
+  PetscCall(fm_store_set_text(s->store, "/", "settings", s->run->settings));
+  PetscCall(fm_store_set_text(s->store, "/", "operator", fm_operator_describe(s->op)));
+  PetscCall(write_rows(s));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode write_pairs(simulation *s) {
   const fm_field field[] = {{"/x", FM_TYPE_REAL, 1, {s->n}}, {"/y", FM_TYPE_REAL, 1, {s->m}}};
   char path[PETSC_MAX_PATH_LEN];
+  PetscErrorCode error;
 
   PetscFunctionBegin;
   PetscCall(fm_run_path(s->run, "pairs.h5", path));
   PetscCall(fm_store_create_rows(s->run->comm.world, path, 2, field, s->count, &s->store));
-  PetscCall(fm_store_set_text(s->store, "/", "settings", s->run->settings));
-  PetscCall(fm_store_set_text(s->store, "/", "operator", fm_operator_describe(s->op)));
-  PetscCall(write_rows(s));
+  error = fill(s);
+  if (error) PetscCall(fm_store_close(&s->store)); /* and its file is gone */
+  PetscCall(error);
   PetscCall(fm_store_commit(&s->store, NULL));
   fm_log("wrote %lld pairs to '%s'", (long long)s->count, path);
   PetscFunctionReturn(0);
@@ -114,12 +128,15 @@ static PetscErrorCode write_pairs(simulation *s) {
 
 PetscErrorCode fm_command_simulate(fm_run *run) {
   simulation s = {.run = run};
+  fm_ledger solves;
 
   PetscFunctionBegin;
   PetscCall(prepare(&s));
   PetscCall(write_pairs(&s));
   PetscCall(fm_result(run->results, "pairs", (double)s.count, "1"));
-  PetscCall(fm_result(run->results, "solves_F", (double)s.count, "solves"));
+  PetscCall(fm_run_solves(run, s.op, &solves));
+  PetscCall(fm_result(run->results, "solves_F", (double)solves.count[FM_USEFUL][FM_SOLVE_F],
+                      "solves"));
   PetscCall(PetscFree5(s.sigma, s.d, s.x, s.y, s.e));
   PetscCall(fm_energy_destroy(&s.prior));
   PetscCall(fm_operator_destroy(&s.op));

@@ -1,18 +1,24 @@
 /* The loop of pretrain and refine: evaluate, step, report, checkpoint. */
-#include "fathom/command.h"
+#include "cli/resume.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct {
+  const fm_watch *watch;
   int64_t first, last, stop, checkpoint_every; /* steps: begin, end, leave after, interval */
   double report, begin, *seconds;              /* wall time a step */
+  double evaluating, evaluation; /* wall time of the evaluations so far; of one to come */
+  PetscBool saved;               /* checkpoint.h5 holds the last step, without its evaluation */
 } loop;
 
 PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resumed) {
   char path[PETSC_MAX_PATH_LEN];
   PetscBool wanted, exists;
+  PetscErrorCode error;
   int64_t noted[6];
 
   PetscFunctionBegin;
@@ -25,7 +31,9 @@ PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resu
     fm_log("-resume: no checkpoint '%s': starting fresh", path);
     PetscFunctionReturn(0);
   }
-  PetscCall(fm_checkpoint_resume(trainer, path));
+  error = fm_checkpoint_resume(trainer, path);
+  if (error) PetscCall(fm_resume_explain(run, "checkpoint", error));
+  PetscCall(error);
   PetscCall(fm_lock_noted(run->lock, noted));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     trainer->ledger_spent[k] = PetscMax(trainer->ledger_spent[k], noted[k]);
@@ -34,14 +42,15 @@ PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resu
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode prepare(const fm_trainer *t, loop *l) {
+static PetscErrorCode prepare(const fm_trainer *t, const fm_watch *watch, loop *l) {
   PetscFunctionBegin;
-  l->first = t->step;
+  *l = (loop){.watch = watch, .first = t->step};
   l->last = t->in.schedule.steps;
   PetscCall(fm_option_integer_in("stop_after", 0, INT64_MAX, &l->stop));
   PetscCall(fm_option_integer_in("checkpoint_every", 1, INT64_MAX, &l->checkpoint_every));
   PetscCall(fm_option_real_in("report_seconds", 0., 1e9, &l->report));
   if (l->stop) l->last = PetscMin(l->last, l->first + l->stop);
+  l->saved = t->step && t->step == l->last ? PETSC_TRUE : PETSC_FALSE;
   l->begin = MPI_Wtime();
   PetscCall(fm_calloc(PetscMax(0, l->last - l->first), &l->seconds));
   PetscFunctionReturn(0);
@@ -56,9 +65,49 @@ static int64_t dropped(const fm_trainer *t) {
   return (int64_t)sum;
 }
 
+/* ---- evaluations ---- */
+
+static PetscBool evaluation_due(const fm_trainer *t, const fm_watch *watch) {
+  const PetscBool end = t->step == t->in.schedule.steps ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool due = !t->step || (watch->every && t->step % watch->every == 0);
+
+  if (!watch->evaluate || !(end || due)) return PETSC_FALSE;
+  return (int64_t)fm_history_last(t->history, "evaluation_step") == t->step &&
+                 fm_history_find(t->history, "evaluation_step")
+             ? PETSC_FALSE /* a resumed run that had made it */
+             : PETSC_TRUE;
+}
+
+static PetscErrorCode evaluate_due(fm_trainer *t, loop *l) {
+  const double begin = MPI_Wtime();
+  double seconds;
+
+  PetscFunctionBegin;
+  if (!evaluation_due(t, l->watch)) PetscFunctionReturn(0);
+  PetscCall(fm_history_append(t->history, "evaluation_step", (double)t->step));
+  PetscCall(l->watch->evaluate(t, l->watch->context));
+  seconds = MPI_Wtime() - begin;
+  l->evaluating += seconds;
+  l->evaluation = seconds / (!t->step && l->watch->first > 0. ? l->watch->first : 1.);
+  PetscFunctionReturn(0);
+}
+
+/* Those that this job has still to make. */
+static int64_t evaluations_left(const fm_trainer *t, const loop *l) {
+  const int64_t every = l->watch->every;
+  int64_t count = every ? l->last / every - t->step / every : 0;
+
+  if (!l->watch->evaluate) return 0;
+  if (l->last == t->in.schedule.steps && (!every || l->last % every)) count++;
+  return count;
+}
+
+/* Steps a second are of the steps alone; the time left is also that of evaluations. */
 static void report(const fm_trainer *t, const loop *l, PetscBool last) {
-  const double spent = MPI_Wtime() - l->begin, made = (double)(t->step - l->first);
-  const double rate = made / PetscMax(spent, 1e-9), left = (double)(l->last - t->step) / rate;
+  const double spent = MPI_Wtime() - l->begin - l->evaluating;
+  const double rate = (double)(t->step - l->first) / PetscMax(spent, 1e-9);
+  const double left =
+      (double)(l->last - t->step) / rate + (double)evaluations_left(t, l) * l->evaluation;
   char solves[64] = "", failed[64] = "";
 
   if (t->ledger[FM_SOLVE_F])
@@ -67,22 +116,10 @@ static void report(const fm_trainer *t, const loop *l, PetscBool last) {
     snprintf(failed, sizeof(failed), ", conditional: %lld dropped", (long long)dropped(t));
   fm_progress(l->report, last, "step %lld/%lld  objective %.5f  %.1f steps/s, %.0f s left%s%s",
               (long long)t->step, (long long)t->in.schedule.steps,
-              fm_history_last(t->history, "objective"), rate, left, solves, failed);
+              fm_history_last(t->history, "objective"), rate, last ? 0. : left, solves, failed);
 }
 
-static PetscErrorCode evaluate_due(fm_trainer *t, const fm_watch *watch) {
-  const PetscBool end = t->step == t->in.schedule.steps ? PETSC_TRUE : PETSC_FALSE;
-  const PetscBool due = !t->step || (watch->every && t->step % watch->every == 0);
-
-  PetscFunctionBegin;
-  if (!watch->evaluate || !(end || due)) PetscFunctionReturn(0);
-  if ((int64_t)fm_history_last(t->history, "evaluation_step") == t->step &&
-      fm_history_find(t->history, "evaluation_step"))
-    PetscFunctionReturn(0); /* a resumed run that had made it */
-  PetscCall(fm_history_append(t->history, "evaluation_step", (double)t->step));
-  PetscCall(watch->evaluate(t, watch->context));
-  PetscFunctionReturn(0);
-}
+/* ---- checkpoints ---- */
 
 static PetscErrorCode save(const fm_run *run, const fm_trainer *t) {
   char path[PETSC_MAX_PATH_LEN];
@@ -91,6 +128,37 @@ static PetscErrorCode save(const fm_run *run, const fm_trainer *t) {
   PetscCall(fm_trainer_replicas_agree(t));
   PetscCall(fm_run_path(run, "checkpoint.h5", path));
   PetscCall(fm_checkpoint_save(t, path));
+  PetscFunctionReturn(0);
+}
+
+/* The checkpoint of the last step once more, with its evaluation: in its place, so that the
+   previous one stays that of an earlier step. */
+static PetscErrorCode save_evaluated(const fm_run *run, const fm_trainer *t) {
+  char path[PETSC_MAX_PATH_LEN], next[PETSC_MAX_PATH_LEN];
+  PetscMPIInt rank;
+  int failed = 0, worst;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(run->comm.world, &rank));
+  PetscCall(fm_run_path(run, "checkpoint.h5", path));
+  PetscCall(fm_run_path(run, "checkpoint.evaluated.h5", next));
+  if (!rank) unlink(next); /* of a run that was killed here */
+  PetscCall(fm_checkpoint_save(t, next));
+  if (!rank && rename(next, path)) failed = errno;
+  PetscCall(fm_comm_agree(run->comm.world, failed, &worst));
+  fm_check(!worst, run->comm.world, PETSC_ERR_FILE_WRITE, "cannot rename '%s' to '%s': %s",
+           next, path, strerror(worst));
+  PetscFunctionReturn(0);
+}
+
+/* Before a long evaluation what is trained is put away. */
+static PetscErrorCode evaluate_and_save(fm_run *run, fm_trainer *t, loop *l) {
+  PetscFunctionBegin;
+  if (t->step == l->last && !l->saved && evaluation_due(t, l->watch)) {
+    PetscCall(save(run, t));
+    l->saved = PETSC_TRUE;
+  }
+  PetscCall(evaluate_due(t, l));
   PetscFunctionReturn(0);
 }
 
@@ -152,14 +220,14 @@ PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
   loop l;
 
   PetscFunctionBegin;
-  PetscCall(prepare(t, &l));
-  PetscCall(evaluate_due(t, watch));
+  PetscCall(prepare(t, watch, &l));
+  PetscCall(evaluate_due(t, &l));
   while (t->step < l.last) {
     PetscCall(one_step(run, t, &l));
-    PetscCall(evaluate_due(t, watch));
+    PetscCall(evaluate_and_save(run, t, &l));
   }
   if (t->step > l.first) report(t, &l, PETSC_TRUE);
-  PetscCall(save(run, t));
+  PetscCall(l.saved ? save_evaluated(run, t) : save(run, t));
   if (t->step < t->in.schedule.steps)
     fm_log("stopped at step %lld of %lld: continue with -resume", (long long)t->step,
            (long long)t->in.schedule.steps);

@@ -30,6 +30,10 @@ const fm_option fm_energy_likelihood_options[] = {
      "of single shots; 0: none"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
+typedef struct {
+  char text[256];
+} words;
+
 typedef struct likelihood {
   fm_operator *op;   /* borrowed */
   const double *y;   /* [m], borrowed */
@@ -47,6 +51,8 @@ typedef struct likelihood {
   double *gradient;  /* [n], on every rank */
   double *adjoint;   /* [n], of one solve */
   double *other;     /* [n], of another group's */
+  int64_t reasons;   /* samples that there is room for in reason */
+  words *reason;     /* why a sample of the last evaluation failed */
 } likelihood;
 
 /* ---- options ---- */
@@ -280,16 +286,34 @@ static PetscErrorCode evaluate_one(likelihood *lk, int64_t n, const fm_real *x, 
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode reserve_reasons(likelihood *lk, int64_t nb) {
+  PetscFunctionBegin;
+  if (nb <= lk->reasons) PetscFunctionReturn(0);
+  PetscCall(PetscFree(lk->reason));
+  PetscCall(fm_calloc(nb, &lk->reason));
+  lk->reasons = nb;
+  PetscFunctionReturn(0);
+}
+
+const char *fm_likelihood_reason(const fm_energy *e, int64_t s) {
+  const likelihood *lk = (const likelihood *)e->data;
+
+  return s < lk->reasons ? lk->reason[s].text : "";
+}
+
 static PetscErrorCode likelihood_evaluate(fm_energy *e, fm_key key, int64_t nb,
                                           const fm_real *x, double *value, fm_real *x_bar,
                                           PetscBool *ok) {
   likelihood *lk = (likelihood *)e->data;
 
   PetscFunctionBegin;
+  PetscCall(reserve_reasons(lk, nb));
   for (int64_t s = 0; s < nb; s++) {
     PetscCall(fm_shots_plan(lk->shots, key.seed, key.step, key.sample[s]));
     PetscCall(evaluate_one(lk, e->n, x + s * e->n, &value[s], x_bar ? x_bar + s * e->n : NULL,
                            &ok[s]));
+    PetscCall(PetscStrncpy(lk->reason[s].text, ok[s] ? "" : fm_operator_reason(lk->op),
+                           sizeof(lk->reason[s].text)));
   }
   PetscFunctionReturn(0);
 }
@@ -306,6 +330,7 @@ static PetscErrorCode likelihood_destroy(fm_energy *e) {
   PetscCall(VecDestroy(&lk->gx));
   PetscCall(VecDestroy(&lk->d));
   PetscCall(PetscFree(lk->first));
+  PetscCall(PetscFree(lk->reason));
   PetscCall(PetscFree(lk->sigma));
   PetscCall(PetscFree(lk->counts));
   PetscCall(PetscFree3(lk->gradient, lk->adjoint, lk->other));

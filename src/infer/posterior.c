@@ -1,3 +1,4 @@
+#include "fathom/likelihood.h"
 #include "fathom/log.h"
 #include "fathom/objective.h"
 #include <math.h>
@@ -93,17 +94,34 @@ static PetscBool kept(const posterior *p, int64_t s) {
   return p->ok[s] && isfinite(p->value[s]) && isfinite(p->logdet[s]) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* Say which samples are left out: (step, sample) is what `check -at` wants to know. */
+/* T(z) itself: where it is not finite no solve is to blame. */
+static PetscBool has_model(const posterior *p, int64_t s) {
+  const int64_t n = p->in.transport->n;
+
+  for (int64_t i = 0; i < n; i++)
+    if (!isfinite(p->user[s * n + i])) return PETSC_FALSE;
+  return isfinite(p->logdet[s]) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static const char *why(const posterior *p, int64_t s) {
+  const char *reason = fm_likelihood_reason(p->in.target->energy[0], s);
+
+  if (!has_model(p, s)) return "the flow's model is not finite, before any solve";
+  return reason[0] ? reason : "its energies are not finite";
+}
+
+/* Say which samples are left out, and how `check -at` shows one. */
 static void report_dropped(const posterior *p, int64_t step, int64_t s) {
+  const char *out = p->in.out ? p->in.out : "OUT";
   PetscMPIInt space;
 
   MPI_Comm_rank(p->in.target->comm->space, &space);
   if (!space)
     fm_warn_anywhere(DROPPED_LINES,
-                     "step %lld, sample %lld is not finite or was not solved: "
-                     "dropped (fathom check -at %lld,%lld)",
-                     (long long)step, (long long)p->sample[s], (long long)step,
-                     (long long)p->sample[s]);
+                     "step %lld, sample %lld is dropped: %s (fathom check -at %lld,%lld "
+                     "-run %s -out %s/at, with this run's other options)",
+                     (long long)step, (long long)p->sample[s], why(p, s), (long long)step,
+                     (long long)p->sample[s], out, out);
 }
 
 /* Values of the kept samples into the share. */
@@ -111,12 +129,13 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
   const fm_transport *t = p->in.transport;
   const int nenergy = p->in.target->nenergy;
   double objective = 0., kl = 0., part[FM_TARGET_MAX] = {0.};
-  int64_t count = 0;
+  int64_t count = 0, none = 0;
 
   for (int64_t s = 0; s < nb; s++) {
     const double logdet = (double)p->logdet[s] + t->x_logstd;
 
     p->ok[s] = kept(p, s);
+    none += !p->ok[s] && !has_model(p, s);
     if (!p->ok[s] && !p->in.quiet) report_dropped(p, step, s);
     if (!p->ok[s]) continue;
     count++;
@@ -129,6 +148,7 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
   for (int e = 0; e < nenergy; e++) fm_share_add_term(share, FM_TERM_PART + e, part[e]);
   fm_share_add_count(share, FM_COUNT_KEPT, count);
   fm_share_add_count(share, FM_COUNT_FAILED, nb - count);
+  fm_share_add_count(share, FM_COUNT_NO_MODEL, none);
 }
 
 /* grad_x log q at the whitened x = T(z): reverse mode of log N(z) + logdet through the

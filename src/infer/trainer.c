@@ -59,6 +59,19 @@ static PetscErrorCode gather(fm_trainer *t) {
   PetscFunctionReturn(0);
 }
 
+/* What to do about failed samples: where the flow itself makes no model, units are not to
+   blame. */
+static const char *advice(const fm_trainer *t) {
+  if (fm_share_count(t->share, FM_COUNT_NO_MODEL) && !t->step)
+    return "the flow's model is not finite before any solve: are the weights that it starts "
+           "from right (-warm_start), and is -flow_depth too large?";
+  if (fm_share_count(t->share, FM_COUNT_NO_MODEL))
+    return "the flow's model is not finite before any solve: lower -learning_rate or set "
+           "-clip_norm";
+  return t->step ? "lower -learning_rate or check the operator (fathom check)"
+                 : "are model, data and prior in the same units? (fathom check)";
+}
+
 /* Refuse what must not reach theta. */
 static PetscErrorCode check(const fm_trainer *t) {
   const int64_t kept = fm_share_count(t->share, FM_COUNT_KEPT);
@@ -71,9 +84,7 @@ static PetscErrorCode check(const fm_trainer *t) {
            "than -max_failed_fraction %.6g; "
            "%s",
            (long long)t->step, (long long)failed, (long long)(kept + failed),
-           t->in.max_failed_fraction,
-           t->step ? "lower -learning_rate or check the operator (fathom check)"
-                   : "are model, data and prior in the same units? (fathom check)");
+           t->in.max_failed_fraction, advice(t));
   fm_check(fm_share_verdict(t->share) == FM_SHARE_GOOD, t->in.comm->world, PETSC_ERR_USER,
            "step %lld: the gradient is not finite; lower -learning_rate or set -clip_norm",
            (long long)t->step);
