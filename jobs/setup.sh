@@ -25,6 +25,9 @@ libhdf5-openmpi-dev module:hdf5-openmpi
 hdf5-tools          command:h5dump
 libpetsc-real-dev   module:PETSc
 libopenblas-dev     module:openblas
+libdnnl-dev         header:oneapi/dnnl/dnnl.h
+ocl-icd-opencl-dev  module:OpenCL
+opencl-c-headers    header:CL/cl.h
 libyaml-dev         module:yaml-0.1
 librandom123-dev    header:Random123/philox.h
 zlib1g-dev          module:zlib

@@ -30,7 +30,7 @@ set(headers_infer     energy energy_impl likelihood transport target objective o
 set(headers_cli       fathom command results)
 
 # foreign words: an include that matches needs a path that matches
-set(foreign hdf5 segyio vec fields random)
+set(foreign hdf5 segyio vec fields random onednn)
 set(word_hdf5    "^(hdf5|H5)[A-Za-z0-9_]*\\.h$")
 set(home_hdf5    "^io/")
 set(word_segyio  "^segyio/")
@@ -41,11 +41,13 @@ set(word_fields  "^petsc(mat|ksp|pc|snes|ts|tao|dm|sf|is|ao|sys_impl|/private)")
 set(home_fields  "^operators/")
 set(word_random  "^Random123/")
 set(home_random  "^src/base/")
+set(word_onednn  "^(oneapi/)?dnnl")
+set(home_onednn  "^src/flow/convnet_onednn(_create)?\\.[ch]$")
 # PETSc's Vec as a type or in a call, in code
 set(vec_in_code  "(^|[^A-Za-z0-9_])Vec([A-Z][A-Za-z]*)?[ *(]")
 set(home_code    "^(operators/|src/infer/likelihood\\.c$|include/fathom/(operator|operator_impl|gather)\\.h$)")
 # pure array mathematics: of ours only real.h and each other; neither MPI nor PETSc
-set(kernels      "^src/flow/(kernels\\.h|dense\\.c|activation\\.c|conv[a-z0-9_]*\\.[ch])$")
+set(kernels      "^src/flow/(kernels\\.h|dense\\.c|activation\\.c|convnet_(winograd|narrow|vector)\\.[ch])$")
 set(kernel_words "^(fathom/real\\.h|(flow/)?(kernels|conv[a-z0-9_]*)\\.h|cblas\\.h|immintrin\\.h|std[a-z]+\\.h|math\\.h|string\\.h|float\\.h)$")
 
 set(faults 0)
