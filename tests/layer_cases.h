@@ -102,31 +102,52 @@ static void both_directions(subject *s, check run) {
 
 static void one_layer(const fm_layer_kind *kind, fm_lane lane, fm_shape shape,
                       const char *variant, check run) {
-  const fm_shape other = fm_shape_vector(3), none = fm_shape_vector(0);
+  /* the y of an image's affine coupling has its pixels */
+  const fm_shape image = {3, {shape.n[0], shape.n[1], 1}}, none = fm_shape_vector(0);
+  const fm_shape other = strcmp(kind->name, "conditional") ? fm_shape_vector(3) : image;
   const int reads = kind->ops->reads_y;
   const fm_flow_spec spec = spec_of("", variant, lane == FM_LANE_X ? shape : other,
-                                    lane == FM_LANE_X ? (reads ? other : none) : shape, 1, 10);
+                                    lane == FM_LANE_X ? (reads ? other : none) : shape, 1,
+                                    fm_shape_pixels(shape) > 1 ? 16 : 10);
   subject s = {.flow = NULL};
 
-  snprintf(s.label, sizeof(s.label), "layer %s (%s), lane %c, size %d x %d", kind->name,
-           variant, lane == FM_LANE_X ? 'x' : 'y', (int)shape.c, (int)shape.n[0]);
+  snprintf(s.label, sizeof(s.label), "layer %s (%s), lane %c, size %d x %d x %d", kind->name,
+           variant, lane == FM_LANE_X ? 'x' : 'y', (int)shape.c, (int)shape.n[0],
+           (int)shape.n[1]);
   fm_ok(fm_flow_create_layer(&spec, kind->name, lane, &s.flow));
   prepare(&s);
   both_directions(&s, run);
 }
 
-static void every_layer(check run) {
+/* A layer of every lane that it can have. */
+static void vectors(const fm_layer_kind *kind, fm_lane lane, check run) {
   const int64_t sizes[] = {1, 2, 3, 6, 8, 16};
+
+  for (int i = 0; i < 6; i++) one_layer(kind, lane, fm_shape_vector(sizes[i]), "default", run);
+  one_layer(kind, lane, fm_shape_vector(6), "official", run);
+}
+
+static void images(const fm_layer_kind *kind, fm_lane lane, check run) {
+  if (strcmp(kind->name, "haar")) {
+    one_layer(kind, lane, (fm_shape){2, {3, 1, 1}}, "default", run);
+    one_layer(kind, lane, (fm_shape){5, {2, 3, 1}}, "default", run);
+    if (!strstr(kind->name, "spline")) /* it knows no variants */
+      one_layer(kind, lane, (fm_shape){3, {2, 2, 1}}, "official", run);
+  } else {
+    one_layer(kind, lane, (fm_shape){1, {2, 2, 1}}, "default", run);
+    one_layer(kind, lane, (fm_shape){3, {4, 2, 1}}, "default", run);
+  }
+}
+
+static void every_layer(check run) {
   int64_t count;
   const fm_layer_kind *kind = fm_layer_kinds(&count);
 
   assert_true(count >= 7);
   for (int64_t k = 0; k < count; k++)
     for (int lane = 0; lane < (kind[k].ops->reads_y ? 1 : 2); lane++) {
-      for (int i = 0; i < 6; i++)
-        one_layer(&kind[k], (fm_lane)lane, fm_shape_vector(sizes[i]), "default", run);
-      one_layer(&kind[k], (fm_lane)lane, fm_shape_vector(6), "official", run);
-      one_layer(&kind[k], (fm_lane)lane, (fm_shape){2, {3, 1, 1}}, "default", run);
+      if (strcmp(kind[k].name, "haar")) vectors(&kind[k], (fm_lane)lane, run);
+      images(&kind[k], (fm_lane)lane, run);
     }
 }
 
@@ -142,6 +163,29 @@ static void one_network(const char *network, const char *variant, int64_t n, int
   prepare(&s);
   if (conditioned) use_condition(&s);
   both_directions(&s, run);
+}
+
+/* HINT of images, conditioned on images of the same pixels, or on none. */
+static void one_image_network(fm_shape x, int64_t y_channels, int64_t squeezes, int conditioned,
+                              check run) {
+  const fm_shape y = {y_channels, {x.n[0], x.n[1], 1}};
+  /* native kernels take 16, oneDNN or im2col 5 */
+  fm_flow_spec spec = spec_of("hint", "default", x, y, 2, conditioned ? 5 : 16);
+  subject s = {.flow = NULL};
+
+  spec.squeezes = squeezes;
+  snprintf(s.label, sizeof(s.label), "network hint of images %d x %d x %d, %d channels of y",
+           (int)x.c, (int)x.n[0], (int)x.n[1], (int)y_channels);
+  fm_ok(fm_flow_create(&spec, &s.flow));
+  prepare(&s);
+  if (conditioned) use_condition(&s);
+  both_directions(&s, run);
+}
+
+static void image_networks(check run) {
+  one_image_network((fm_shape){1, {4, 2, 1}}, 1, 1, 0, run);
+  one_image_network((fm_shape){1, {2, 4, 1}}, 2, 1, 1, run);
+  one_image_network((fm_shape){3, {3, 2, 1}}, 0, 0, 0, run);
 }
 
 static void every_network(check run) {
@@ -160,6 +204,7 @@ static void every_network(check run) {
 static void everything(check run) {
   every_layer(run);
   every_network(run);
+  image_networks(run);
 }
 
 /* ---- what is measured ---- */
@@ -183,7 +228,7 @@ static void free_result(result *r) {
 }
 
 static fm_lanes lanes_of(const subject *s, fm_real *x, fm_real *y) {
-  return (fm_lanes){x, s->ny ? y : NULL, s->condition};
+  return (fm_lanes){x, s->ny ? y : NULL, s->condition, NULL};
 }
 
 static void apply(const subject *s, fm_direction direction, fm_real *x, fm_real *y, result *r) {

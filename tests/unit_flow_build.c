@@ -139,8 +139,8 @@ static void test_identity(void **state) {
     fm_real *theta = initial(flow, 1), x[] = {1, 2, 3}, y[] = {4, 5}, zx[3], zy[2], lx = 9,
             ly = 9;
 
-    fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){x, y, NULL},
-                        (fm_lanes){zx, zy, NULL}, (fm_logdet){&lx, &ly}));
+    fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){.x = x, .y = y},
+                        (fm_lanes){.x = zx, .y = zy}, (fm_logdet){&lx, &ly}));
     assert_memory_equal(x, zx, sizeof(x));
     assert_memory_equal(y, zy, sizeof(y));
     assert_true(lx == 0 && ly == 0);
@@ -162,7 +162,7 @@ static void test_start(void **state) {
 
   fm_rng_normal((fm_rng){1, FM_STREAM_START}, 0, 0, NB * N, x);
   for (int b = 0; b < NB; b++) x[b * N + 1] = (fm_real)0.3;
-  fm_ok(fm_flow_start(flow, theta, FM_NORMALIZE, NB, (fm_lanes){x, NULL, NULL}));
+  fm_ok(fm_flow_start(flow, theta, FM_NORMALIZE, NB, (fm_lanes){.x = x}));
   assert_true(theta[scale->offset + 1] == 0);
   fm_near(theta[shift->offset + 1], -.3, 4 * FM_EPSILON);
   assert_true(fabs((double)theta[scale->offset]) > 1e-3);
@@ -184,10 +184,11 @@ static void test_start_with_condition(void **state) {
 
   fm_ok(fm_flow_condition(flow, theta, y, &condition));
   fm_rng_normal((fm_rng){1, FM_STREAM_START}, 0, 0, NB * 3, z);
-  fm_ok(fm_flow_start(flow, theta, FM_GENERATE, NB, (fm_lanes){z, NULL, condition}));
+  fm_ok(
+      fm_flow_start(flow, theta, FM_GENERATE, NB, (fm_lanes){.x = z, .condition = condition}));
   assert_true(root_mean_square(flow, theta, "block1.y.actnorm.log_scale") == 0);
-  fm_ok(fm_flow_apply(flow, theta, FM_GENERATE, NB, (fm_lanes){z, NULL, condition},
-                      (fm_lanes){x, NULL, condition}, (fm_logdet){NULL, NULL}));
+  fm_ok(fm_flow_apply(flow, theta, FM_GENERATE, NB, (fm_lanes){.x = z, .condition = condition},
+                      (fm_lanes){.x = x, .condition = condition}, (fm_logdet){NULL, NULL}));
   for (int c = 0; c < 3; c++) {
     double sum = 0, square = 0;
 
@@ -209,8 +210,8 @@ static void generate(const fm_flow *flow, const fm_real *theta, const fm_conditi
                      fm_real *x, fm_real *logdet) {
   fm_real z[] = {(fm_real)0.1, (fm_real)-0.7, (fm_real)0.4};
 
-  fm_ok(fm_flow_apply(flow, theta, FM_GENERATE, 1, (fm_lanes){z, NULL, condition},
-                      (fm_lanes){x, NULL, condition}, (fm_logdet){logdet, NULL}));
+  fm_ok(fm_flow_apply(flow, theta, FM_GENERATE, 1, (fm_lanes){.x = z, .condition = condition},
+                      (fm_lanes){.x = x, .condition = condition}, (fm_logdet){logdet, NULL}));
 }
 
 static void test_condition_keeps_its_bits(void **state) {
@@ -270,7 +271,14 @@ static void test_wrong_specs(void **state) {
   fm_expect_error(fm_flow_create_layer(&spec, "conditional", FM_LANE_X, &flow), "needs a y");
   fm_ok(fm_flow_destroy(&flow));
   spec.x = (fm_shape){1, {8, 8, 1}};
-  fm_expect_error(fm_flow_create(&spec, &flow), "takes vectors");
+  fm_expect_error(fm_flow_create(&spec, &flow), "-flow_squeezes 1");
+  fm_ok(fm_flow_destroy(&flow));
+  spec.squeezes = 4;
+  fm_expect_error(fm_flow_create(&spec, &flow), "halves height and width");
+  fm_ok(fm_flow_destroy(&flow));
+  spec.squeezes = 1;
+  spec.y = (fm_shape){1, {8, 6, 1}};
+  fm_expect_error(fm_flow_create(&spec, &flow), "the same pixels");
   fm_ok(fm_flow_destroy(&flow));
 }
 
@@ -279,17 +287,18 @@ static void test_wrong_lanes(void **state) {
   fm_real *theta = initial(flow, 1), x[2] = {0}, y[2] = {0};
   fm_condition *condition;
   const fm_logdet none = {NULL, NULL};
-  const fm_lanes alone = {x, NULL, NULL};
+  const fm_lanes alone = {.x = x};
 
   fm_ok(fm_flow_condition(flow, theta, y, &condition));
   fm_expect_error(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, alone, alone, none),
                   "neither a y nor");
-  fm_expect_error(
-      fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){x, y, condition}, alone, none),
-      "both a y and");
-  fm_expect_error(
-      fm_flow_apply(other, theta, FM_NORMALIZE, 1, (fm_lanes){x, NULL, condition}, alone, none),
-      "another flow");
+  fm_expect_error(fm_flow_apply(flow, theta, FM_NORMALIZE, 1,
+                                (fm_lanes){.x = x, .y = y, .condition = condition}, alone,
+                                none),
+                  "both a y and");
+  fm_expect_error(fm_flow_apply(other, theta, FM_NORMALIZE, 1,
+                                (fm_lanes){.x = x, .condition = condition}, alone, none),
+                  "another flow");
   fm_expect_error(fm_flow_start(flow, theta, FM_NORMALIZE, 0, alone), "from no samples");
   fm_ok(fm_condition_destroy(&condition));
   fm_ok(PetscFree(theta));

@@ -48,8 +48,9 @@ static double integral(const fm_flow *flow, const fm_real *theta, const fm_condi
     for (int j = 0; j < side; j++) {
       x[0] = (fm_real)(-reach + (i + .5) * width);
       x[1] = (fm_real)(-reach + (j + .5) * width);
-      fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){x, NULL, condition},
-                          (fm_lanes){z, NULL, condition}, (fm_logdet){&logdet, NULL}));
+      fm_ok(fm_flow_apply(
+          flow, theta, FM_NORMALIZE, 1, (fm_lanes){.x = x, .condition = condition},
+          (fm_lanes){.x = z, .condition = condition}, (fm_logdet){&logdet, NULL}));
       sum += exp(-.5 * ((double)z[0] * (double)z[0] + (double)z[1] * (double)z[1]) +
                  (double)logdet);
     }
@@ -83,16 +84,16 @@ static void test_composition(void **state) {
   make("hint", N, M, 1, &block, &unused);
   half = fm_flow_layout(block)->size;
   assert_int_equal(2 * half, fm_flow_layout(whole)->size);
-  fm_ok(fm_flow_apply(whole, theta, FM_NORMALIZE, NB, (fm_lanes){x, y, NULL},
-                      (fm_lanes){zx, zy, NULL}, (fm_logdet){lx, ly}));
-  fm_ok(fm_flow_apply(block, theta, FM_NORMALIZE, NB, (fm_lanes){x, y, NULL},
-                      (fm_lanes){vx, vy, NULL}, (fm_logdet){sx, sy}));
+  fm_ok(fm_flow_apply(whole, theta, FM_NORMALIZE, NB, (fm_lanes){.x = x, .y = y},
+                      (fm_lanes){.x = zx, .y = zy}, (fm_logdet){lx, ly}));
+  fm_ok(fm_flow_apply(block, theta, FM_NORMALIZE, NB, (fm_lanes){.x = x, .y = y},
+                      (fm_lanes){.x = vx, .y = vy}, (fm_logdet){sx, sy}));
   for (int i = 0; i < NB; i++) {
     lx[i] -= sx[i];
     ly[i] -= sy[i];
   }
-  fm_ok(fm_flow_apply(block, theta + half, FM_NORMALIZE, NB, (fm_lanes){vx, vy, NULL},
-                      (fm_lanes){vx, vy, NULL}, (fm_logdet){sx, sy}));
+  fm_ok(fm_flow_apply(block, theta + half, FM_NORMALIZE, NB, (fm_lanes){.x = vx, .y = vy},
+                      (fm_lanes){.x = vx, .y = vy}, (fm_logdet){sx, sy}));
   for (int i = 0; i < NB * N; i++) fm_near(zx[i], vx[i], 4 * FM_EPSILON);
   for (int i = 0; i < NB * M; i++) fm_near(zy[i], vy[i], 4 * FM_EPSILON);
   for (int i = 0; i < NB; i++) {
@@ -113,17 +114,17 @@ static void test_block_triangular(void **state) {
   fm_real *theta, x[N] = {0}, y[M] = {1, 2}, zx[N], zy[M], ly, zx2[N], zy2[M], ly2;
 
   make("hint", N, M, 3, &flow, &theta);
-  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){x, y, NULL},
-                      (fm_lanes){zx, zy, NULL}, (fm_logdet){NULL, &ly}));
+  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){.x = x, .y = y},
+                      (fm_lanes){.x = zx, .y = zy}, (fm_logdet){NULL, &ly}));
   x[1] = 3;
-  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){x, y, NULL},
-                      (fm_lanes){zx2, zy2, NULL}, (fm_logdet){NULL, &ly2}));
+  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){.x = x, .y = y},
+                      (fm_lanes){.x = zx2, .y = zy2}, (fm_logdet){NULL, &ly2}));
   assert_memory_equal(zy, zy2, sizeof(zy));
   assert_true(ly == ly2);
   assert_true(fabs((double)(zx[0] - zx2[0])) > 1e-3);
   y[0] = 4;
-  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){x, y, NULL},
-                      (fm_lanes){zx, NULL, NULL}, (fm_logdet){NULL, NULL}));
+  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){.x = x, .y = y},
+                      (fm_lanes){.x = zx}, (fm_logdet){NULL, NULL}));
   assert_true(fabs((double)(zx[0] - zx2[0])) > 1e-3);
   drop(&flow, &theta);
 }
@@ -159,18 +160,18 @@ static void refit(const fm_flow *flow, const fm_real *theta, const char *kind) {
           exact[2 * N];
   double before, after;
 
-  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, NB, (fm_lanes){x, NULL, NULL},
-                      (fm_lanes){z, NULL, NULL}, (fm_logdet){logdet, NULL}));
+  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, NB, (fm_lanes){.x = x}, (fm_lanes){.x = z},
+                      (fm_logdet){logdet, NULL}));
   before = loss(NB, N, z, logdet);
   fm_ok(fm_flow_create_layer(&spec, kind, FM_LANE_X, &top));
   assert_int_equal(fm_flow_layout(top)->size, 2 * N);
   best(NB, N, z, exact);
   memcpy(top_theta, exact, sizeof(exact));
   if (!strcmp(kind, "actnorm")) /* its own start is the same closed form */
-    fm_ok(fm_flow_start(top, top_theta, FM_NORMALIZE, NB, (fm_lanes){z, NULL, NULL}));
+    fm_ok(fm_flow_start(top, top_theta, FM_NORMALIZE, NB, (fm_lanes){.x = z}));
   for (int i = 0; i < 2 * N; i++) fm_near(top_theta[i], exact[i], 20 * FM_EPSILON);
-  fm_ok(fm_flow_apply(top, top_theta, FM_NORMALIZE, NB, (fm_lanes){z, NULL, NULL},
-                      (fm_lanes){z, NULL, NULL}, (fm_logdet){more, NULL}));
+  fm_ok(fm_flow_apply(top, top_theta, FM_NORMALIZE, NB, (fm_lanes){.x = z}, (fm_lanes){.x = z},
+                      (fm_logdet){more, NULL}));
   for (int b = 0; b < NB; b++) logdet[b] += more[b];
   after = loss(NB, N, z, logdet);
   if (!(after <= before)) fail_msg("%s: %.17g became %.17g", kind, before, after);
@@ -206,8 +207,8 @@ static void test_triangular_is_gaussian(void **state) {
   theta[2] = (fm_real)(-1 / a);
   theta[3] = (fm_real)((2 + c / a) / b);
   theta[4] = (fm_real)(-c / (a * b));
-  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){x, NULL, NULL},
-                      (fm_lanes){z, NULL, NULL}, (fm_logdet){&logdet, NULL}));
+  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, 1, (fm_lanes){.x = x}, (fm_lanes){.x = z},
+                      (fm_logdet){&logdet, NULL}));
   u = ((double)x[0] - 1) / a;
   v = ((double)x[1] + 2 - c * u) / b;
   fm_near(z[0], u, 8 * FM_EPSILON);

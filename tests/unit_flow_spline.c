@@ -29,8 +29,8 @@ static void test_starts_near_the_identity(void **state) {
   fm_ok(fm_flow_initialize(flow, (fm_rng){1, FM_STREAM_INITIAL}, theta));
   fm_rng_normal((fm_rng){2, FM_STREAM_CHECK}, 0, 0, NB * N, x);
   fm_rng_normal((fm_rng){2, FM_STREAM_CHECK}, 1, 0, NB * M, y);
-  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, NB, (fm_lanes){x, y, NULL},
-                      (fm_lanes){z, NULL, NULL}, (fm_logdet){logdet, NULL}));
+  fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, NB, (fm_lanes){.x = x, .y = y},
+                      (fm_lanes){.x = z}, (fm_logdet){logdet, NULL}));
   for (int i = 0; i < NB * N; i++) moved += pow((double)(z[i] - x[i]), 2) / (NB * N);
   for (int b = 0; b < NB; b++) stretched += pow((double)logdet[b], 2) / NB;
   if (moved > 0.04 || stretched > 0.25)
@@ -64,8 +64,9 @@ static void test_integrates_to_one(void **state) {
       x[2 * j] = (fm_real)(-reach + (i + .5) * width);
       x[2 * j + 1] = (fm_real)(-reach + (j + .5) * width);
     }
-    fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, SIDE, (fm_lanes){x, NULL, condition},
-                        (fm_lanes){x, NULL, condition}, (fm_logdet){logdet, NULL}));
+    fm_ok(fm_flow_apply(flow, theta, FM_NORMALIZE, SIDE,
+                        (fm_lanes){.x = x, .condition = condition},
+                        (fm_lanes){.x = x, .condition = condition}, (fm_logdet){logdet, NULL}));
     for (int j = 0; j < SIDE; j++)
       sum += exp(-.5 * (pow((double)x[2 * j], 2) + pow((double)x[2 * j + 1], 2)) +
                  (double)logdet[j]);

@@ -138,7 +138,7 @@ static double loss(const record *r, fm_direction direction, const batch *out, ba
 }
 
 static fm_lanes lanes(const record *r, batch *b) {
-  return (fm_lanes){b->x, r->spec.y.c ? b->y : NULL, NULL};
+  return (fm_lanes){.x = b->x, .y = r->spec.y.c ? b->y : NULL};
 }
 
 static void compare_direction(const record *r, const fm_flow *flow, const fm_real *theta,

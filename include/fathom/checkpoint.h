@@ -3,8 +3,8 @@
 
    /                    attributes schema_version, program_version, precision, command,
    objective
-   /architecture        attributes network, variant, depth, hidden, reflections; x_shape,
-   y_shape
+   /architecture        attributes network, variant, depth, hidden, reflections, squeezes;
+                        x_shape, y_shape
    /theta/NAME          tensors by name and shape (also /theta_average, /theta_best, /adam_m,
    /adam_v)
    /whitening           x_mean x_std y_mean y_std

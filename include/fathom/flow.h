@@ -20,6 +20,7 @@
 
 typedef struct fm_flow fm_flow;
 typedef struct fm_condition fm_condition;
+typedef struct fm_kept fm_kept;
 
 typedef enum fm_direction { FM_NORMALIZE = 0, FM_GENERATE = 1 } fm_direction;
 
@@ -29,6 +30,7 @@ typedef enum fm_direction { FM_NORMALIZE = 0, FM_GENERATE = 1 } fm_direction;
 typedef struct fm_lanes {
   fm_real *x, *y;
   const fm_condition *condition;
+  fm_kept *kept; /* of the `out` of an apply and of its vjp: activations stored; NULL: none */
 } fm_lanes;
 
 /* Log-determinants (or their cotangents) of the two lanes, [nb] each; NULL: not wanted (as a
@@ -45,6 +47,7 @@ typedef struct fm_flow_spec {
   int64_t bins;          /* of a spline (8) */
   double bound;          /* a spline is the identity outside [-bound, bound] (4) */
   int64_t reflections;   /* trainable Householder reflections a block and lane (3) */
+  int64_t squeezes;      /* Haar squeezes of images before the first block (0) */
   fm_shape x, y;         /* y of size 0: unconditional */
 } fm_flow_spec;
 
@@ -93,6 +96,15 @@ PetscErrorCode fm_flow_apply(const fm_flow *flow, const fm_real *theta, fm_direc
 PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_direction direction,
                            int64_t nb, fm_lanes out, fm_lanes out_bar, fm_logdet logdet_bar,
                            fm_lanes in, fm_lanes in_bar, fm_real *theta_bar);
+
+/* fm_kept_create - memory for what one apply leaves to its vjp: with out.kept the conditioners'
+   activations are stored by fm_flow_apply and taken up by fm_flow_vjp, whose cost falls to
+   about two passes; the memory grows with the depth. Same numbers to rounding, for the rebuilt
+   input is the stored one's. The vjp must be that of the last apply: the same flow, theta,
+   direction and batch. The caller destroys it. */
+PetscErrorCode fm_kept_create(const fm_flow *flow, fm_kept **kept);
+PetscErrorCode fm_kept_destroy(fm_kept **kept);
+int64_t fm_kept_bytes(const fm_kept *kept); /* taken so far */
 
 /* fm_flow_condition - push one observation y [size of y] once through the y lane and keep z_y
    and the y value that each layer of the

@@ -31,6 +31,7 @@ typedef struct fm_pass {
   fm_rows y;              /* what a layer with reads_y sees: nb rows, or one that all share */
   fm_rows y_bar;          /* added to; p NULL: not wanted */
   fm_real *work;          /* at least work(layer, nb) numbers, of no defined value */
+  fm_real *kept;          /* keep(layer, nb) numbers that apply leaves to vjp; NULL: none */
 } fm_pass;
 
 typedef struct fm_layer_ops {
@@ -40,8 +41,15 @@ typedef struct fm_layer_ops {
      be set to one PetscMalloc'ed block, which the flow frees. */
   PetscErrorCode (*build)(fm_layer *layer, fm_flow *flow);
 
+  /* release - what layer->data owns beside itself; NULL: nothing. */
+  PetscErrorCode (*release)(fm_layer *layer);
+
   /* work - how many numbers of scratch apply and vjp need; NULL: none. */
   int64_t (*work)(const fm_layer *layer, int64_t nb);
+
+  /* keep - how many numbers an apply can leave in pass->kept for the vjp of the same pass,
+     which need then not compute them again; NULL: none, ever. */
+  int64_t (*keep)(const fm_layer *layer, int64_t nb);
 
   /* apply - v is overwritten; logdet [nb] (NULL: not wanted) is added to. */
   void (*apply)(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real *logdet);
@@ -66,8 +74,8 @@ struct fm_layer {
   const fm_layer_kind *kind;
   char name[FM_NAME_MAX]; /* block3.x.hint */
   fm_lane lane;           /* that it transforms */
-  fm_shape shape;         /* of that lane */
-  int64_t size, size_y;   /* numbers a sample in that lane, and in y */
+  fm_shape shape, y;      /* of that lane here, and of the y lane */
+  int64_t size, size_y;   /* numbers a sample in them */
   int64_t first, nparameter;
   int64_t reader; /* the how many-th of the layers that read y, in normalizing order */
   void *data;
@@ -79,6 +87,10 @@ struct fm_layer {
    NULL). */
 PetscErrorCode fm_layer_tensor(fm_flow *flow, fm_layer *layer, const char *name, int ndim,
                                const int64_t *shape, double deviation, int64_t *offset);
+
+/* fm_layer_reshape - from its build: what this layer leaves of its lane has the shape `out` (of
+   the same size) for all layers after it. */
+PetscErrorCode fm_layer_reshape(fm_flow *flow, const fm_layer *layer, fm_shape out);
 
 /* fm_layer_kinds - the lines of layers.def. */
 const fm_layer_kind *fm_layer_kinds(int64_t *count);

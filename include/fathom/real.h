@@ -25,6 +25,7 @@ typedef struct fm_shape {
 } fm_shape;
 
 static inline int64_t fm_shape_size(fm_shape s) { return s.c * s.n[0] * s.n[1] * s.n[2]; }
+static inline int64_t fm_shape_pixels(fm_shape s) { return s.n[0] * s.n[1] * s.n[2]; }
 static inline fm_shape fm_shape_vector(int64_t n) { return (fm_shape){n, {1, 1, 1}}; }
 
 #endif

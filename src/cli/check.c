@@ -231,7 +231,7 @@ static PetscErrorCode build_flow(checking *c) {
 
 static PetscErrorCode check_round_trip(checking *c) {
   const int64_t n = c->transport->n;
-  const fm_lanes none = {NULL, NULL, c->transport->condition};
+  const fm_lanes none = {.condition = c->transport->condition};
   fm_lanes v = none, w = none;
   fm_real logdet[SAMPLES];
   double error = 0.;

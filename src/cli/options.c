@@ -45,6 +45,8 @@ const fm_option fm_cli_options[] = {
      "a spline is the identity outside [-bound, bound]"},
     {"flow_reflections", FM_OPTION_INTEGER, "3", TRAINING,
      "Householder reflections a block and lane"},
+    {"flow_squeezes", FM_OPTION_INTEGER, "0", TRAINING,
+     "Haar squeezes of images before the first block (-flow hint)"},
     {"flow_conditional", FM_OPTION_FLAG, "true", TRAINING,
      "whether the flow sees the data; false: a flow of x alone"},
     /* training */

@@ -80,6 +80,7 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
   PetscCall(spec_integer("flow_bins", keep, 2, 64, &spec->bins));
   PetscCall(spec_real("flow_bound", keep, 0.01, 1e4, &spec->bound));
   PetscCall(spec_integer("flow_reflections", keep, 0, 1024, &spec->reflections));
+  PetscCall(spec_integer("flow_squeezes", keep, 0, 16, &spec->squeezes));
   if (keep) PetscFunctionReturn(0);
   PetscCall(fm_option_flag("flow_conditional", &conditional));
   spec->x = x;

@@ -5,17 +5,30 @@
 PetscErrorCode fm_affine_build(fm_affine *affine, fm_flow *flow, fm_layer *layer,
                                const char *prefix, int64_t source, int64_t nin, int64_t target,
                                int64_t width) {
+  const int64_t pixels = fm_shape_pixels(layer->shape);
+
   PetscFunctionBegin;
-  affine->source = source;
-  affine->target = target;
-  affine->width = width;
+  affine->source = source * pixels;
+  affine->target = target * pixels;
+  affine->width = width * pixels;
   affine->official = !strcmp(fm_flow_get_spec(flow)->variant, "official");
-  PetscCall(fm_conditioner_build(&affine->net, flow, layer, prefix, nin, 2 * width));
+  PetscCall(
+      fm_conditioner_build(&affine->net, flow, layer, prefix, layer->shape, nin, 2 * width));
   PetscFunctionReturn(0);
 }
 
+enum { LINE = 16 }; /* the conditioner's arrays begin at a whole cache line */
+
+static int64_t logs(const fm_affine *affine, int64_t nb) {
+  return (nb * 2 * affine->width + LINE - 1) / LINE * LINE;
+}
+
+int64_t fm_affine_keep(const fm_affine *affine, int64_t nb) {
+  return logs(affine, nb) + fm_conditioner_keep(&affine->net, nb);
+}
+
 int64_t fm_affine_work(const fm_affine *affine, int64_t nb) {
-  return nb * 2 * affine->width + fm_conditioner_work(&affine->net, nb);
+  return fm_affine_keep(affine, nb) + fm_conditioner_work(&affine->net, nb);
 }
 
 /* Scales S, shifts T and what belongs to them, [rows][width] each. */
@@ -25,22 +38,31 @@ typedef struct scales {
   fm_activations act;
 } scales;
 
-/* Evaluate the conditioner; out becomes (S, T). work is split as slope, log_s, activations. */
-static scales evaluate(const fm_affine *affine, const fm_pass *pass, fm_rows in, int want_slope,
-                       int want_log) {
-  const int64_t w = affine->width, rows = in.count;
-  scales a = {.slope = pass->work, .log_s = pass->work + rows * w};
+/* Where they are: slope, log_s and the activations in `kept`, or in work where that is NULL. */
+static scales place(const fm_affine *affine, const fm_pass *pass, fm_real *kept, int64_t rows) {
+  const int64_t w = affine->width;
+  fm_real *keep = kept ? kept : pass->work;
+  fm_real *work = kept ? pass->work : pass->work + fm_affine_keep(affine, rows);
+  scales a = {.slope = keep, .log_s = keep + rows * w};
 
-  a.act = fm_conditioner_apply(&affine->net, pass->theta, in, pass->work + 2 * rows * w);
-  if (affine->official) fm_relu(rows * 2 * w, a.act.out);
-  for (int64_t b = 0; b < rows; b++)
-    fm_scale(w, affine->official, a.act.out + b * 2 * w, want_slope ? a.slope + b * w : NULL,
-             want_log ? a.log_s + b * w : NULL);
+  a.act = fm_conditioner_place(&affine->net, rows, keep + logs(affine, rows), work);
   a.s = a.act.out;
   a.t = a.act.out + w;
   a.step = rows == 1 ? 0 : 2 * w;
   a.step_slope = rows == 1 ? 0 : w;
   return a;
+}
+
+/* Evaluate the conditioner; out becomes (S, T). */
+static void evaluate(const fm_affine *affine, const fm_pass *pass, fm_rows in, int want_slope,
+                     int want_log, const scales *a) {
+  const int64_t w = affine->width, rows = in.count;
+
+  fm_conditioner_apply(&affine->net, pass->theta, in, &a->act);
+  if (affine->official) fm_relu(rows * 2 * w, a->act.out);
+  for (int64_t b = 0; b < rows; b++)
+    fm_scale(w, affine->official, a->act.out + b * 2 * w, want_slope ? a->slope + b * w : NULL,
+             want_log ? a->log_s + b * w : NULL);
 }
 
 static void add_logdet(const fm_affine *affine, const scales *a, fm_direction direction,
@@ -54,10 +76,11 @@ static void add_logdet(const fm_affine *affine, const scales *a, fm_direction di
   }
 }
 
-void fm_affine_apply(const fm_affine *affine, const fm_pass *pass, fm_rows in, fm_rows v,
-                     fm_real *logdet) {
-  const scales a = evaluate(affine, pass, in, 0, logdet != NULL);
+void fm_affine_apply(const fm_affine *affine, const fm_pass *pass, fm_real *kept, fm_rows in,
+                     fm_rows v, fm_real *logdet) {
+  const scales a = place(affine, pass, kept, in.count);
 
+  evaluate(affine, pass, in, kept != NULL, logdet != NULL, &a);
   for (int64_t b = 0; b < v.count; b++) {
     const fm_real *s = a.s + b * a.step, *t = a.t + b * a.step;
     fm_real *x = v.p + b * v.stride;
@@ -98,12 +121,13 @@ static void generate_vjp(int64_t width, const fm_real *s, const fm_real *t,
   }
 }
 
-void fm_affine_vjp(const fm_affine *affine, const fm_pass *pass, fm_rows in, fm_rows in_bar,
-                   fm_rows v, fm_rows v_bar, const fm_real *logdet_bar) {
+void fm_affine_vjp(const fm_affine *affine, const fm_pass *pass, fm_real *kept, fm_rows in,
+                   fm_rows in_bar, fm_rows v, fm_rows v_bar, const fm_real *logdet_bar) {
   const int64_t w = affine->width, nout = in.count * 2 * w;
-  const scales a = evaluate(affine, pass, in, 1, 0);
+  const scales a = place(affine, pass, kept, in.count);
   fm_real *out_bar = a.act.out_bar;
 
+  if (!kept) evaluate(affine, pass, in, 1, 0, &a);
   memset(out_bar, 0, (size_t)nout * sizeof(fm_real));
   for (int64_t b = 0; b < v.count; b++)
     (pass->direction == FM_NORMALIZE ? normalize_vjp : generate_vjp)(
@@ -119,6 +143,40 @@ void fm_affine_vjp(const fm_affine *affine, const fm_pass *pass, fm_rows in, fm_
 
 static fm_rows columns(const fm_pass *pass, const fm_layer *layer, fm_real *v, int64_t first) {
   return (fm_rows){v + first, pass->nb, layer->size};
+}
+
+PetscErrorCode fm_affine_list_new(fm_layer *layer, int64_t count) {
+  fm_affine_list *list;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc(sizeof(*list) + (size_t)count * sizeof(list->affine[0]), &list));
+  layer->data = list;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_affine_list_release(fm_layer *layer) {
+  fm_affine_list *list = layer->data;
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < list->count; i++)
+    PetscCall(fm_conditioner_release(&list->affine[i].net));
+  PetscFunctionReturn(0);
+}
+
+int64_t fm_affine_list_keep(const fm_layer *layer, int64_t nb) {
+  const fm_affine_list *list = layer->data;
+  int64_t all = 0;
+
+  for (int64_t i = 0; i < list->count; i++) all += fm_affine_keep(&list->affine[i], nb);
+  return all;
+}
+
+/* Where the i-th coupling's part of pass->kept begins. */
+static fm_real *kept_of(const fm_affine_list *list, const fm_pass *pass, int64_t i) {
+  fm_real *p = pass->kept;
+
+  for (int64_t k = 0; p && k < i; k++) p += fm_affine_keep(&list->affine[k], pass->nb);
+  return p;
 }
 
 int64_t fm_affine_list_work(const fm_layer *layer, int64_t nb) {
@@ -138,10 +196,10 @@ void fm_affine_list_apply(const fm_layer *layer, const fm_pass *pass, fm_real *v
   const fm_affine_list *list = layer->data;
 
   for (int64_t i = 0; i < list->count; i++) {
-    const fm_affine *a =
-        &list->affine[pass->direction == FM_NORMALIZE ? i : list->count - 1 - i];
+    const int64_t k = pass->direction == FM_NORMALIZE ? i : list->count - 1 - i;
+    const fm_affine *a = &list->affine[k];
 
-    fm_affine_apply(a, pass, columns(pass, layer, v, a->source),
+    fm_affine_apply(a, pass, kept_of(list, pass, k), columns(pass, layer, v, a->source),
                     columns(pass, layer, v, a->target), logdet);
   }
 }
@@ -151,10 +209,10 @@ void fm_affine_list_vjp(const fm_layer *layer, const fm_pass *pass, fm_real *v, 
   const fm_affine_list *list = layer->data;
 
   for (int64_t i = 0; i < list->count; i++) {
-    const fm_affine *a =
-        &list->affine[pass->direction == FM_NORMALIZE ? list->count - 1 - i : i];
+    const int64_t k = pass->direction == FM_NORMALIZE ? list->count - 1 - i : i;
+    const fm_affine *a = &list->affine[k];
 
-    fm_affine_vjp(a, pass, columns(pass, layer, v, a->source),
+    fm_affine_vjp(a, pass, kept_of(list, pass, k), columns(pass, layer, v, a->source),
                   columns(pass, layer, v_bar, a->source), columns(pass, layer, v, a->target),
                   columns(pass, layer, v_bar, a->target), logdet_bar);
   }

@@ -77,6 +77,8 @@ static PetscErrorCode create_empty(const fm_flow_spec *spec, fm_flow **flow) {
   PetscCall(check_spec(spec));
   PetscCall(PetscNew(flow));
   (*flow)->spec = *spec;
+  (*flow)->now[FM_LANE_X] = spec->x;
+  (*flow)->now[FM_LANE_Y] = spec->y;
   PetscCall(fm_layout_create(&(*flow)->layout));
   PetscCall(PetscNew(&(*flow)->scratch));
   PetscFunctionReturn(0);
@@ -105,6 +107,9 @@ PetscErrorCode fm_flow_destroy(fm_flow **flow) {
   PetscFunctionBegin;
   if (!*flow) PetscFunctionReturn(0);
   for (int64_t i = 0; i < (*flow)->nlayer; i++) {
+    const fm_layer_ops *ops = (*flow)->layer[i]->kind->ops;
+
+    if (ops->release && (*flow)->layer[i]->data) PetscCall(ops->release((*flow)->layer[i]));
     PetscCall(PetscFree((*flow)->layer[i]->data));
     PetscCall(PetscFree((*flow)->layer[i]));
   }
@@ -148,7 +153,8 @@ PetscErrorCode fm_flow_add(fm_flow *flow, const char *block, fm_lane lane, const
   PetscCall(new_layer(flow, &layer));
   layer->kind = kind;
   layer->lane = lane;
-  layer->shape = lane == FM_LANE_X ? flow->spec.x : flow->spec.y;
+  layer->shape = flow->now[lane];
+  layer->y = flow->now[FM_LANE_Y];
   layer->size = fm_shape_size(layer->shape);
   layer->size_y = fm_flow_size_y(flow);
   layer->first = flow->layout->size;
@@ -157,6 +163,14 @@ PetscErrorCode fm_flow_add(fm_flow *flow, const char *block, fm_lane lane, const
                           *block ? "." : "", lane == FM_LANE_X ? "x" : "y", name));
   PetscCall(kind->ops->build(layer, flow));
   layer->nparameter = flow->layout->size - layer->first;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_layer_reshape(fm_flow *flow, const fm_layer *layer, fm_shape out) {
+  PetscFunctionBegin;
+  PetscAssert(fm_shape_size(out) == layer->size, PETSC_COMM_SELF, PETSC_ERR_PLIB,
+              "layer %s changes the size of its lane", layer->name);
+  flow->now[layer->lane] = out;
   PetscFunctionReturn(0);
 }
 
@@ -205,8 +219,18 @@ PetscErrorCode fm_flow_initialize(const fm_flow *flow, fm_rng rng, fm_real *thet
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_scratch_reserve(fm_scratch *scratch, int64_t size) {
+  PetscFunctionBegin;
+  if (size > scratch->size) {
+    PetscCall(PetscFree(scratch->p));
+    scratch->size = 0;
+    PetscCall(fm_calloc(size, &scratch->p));
+    scratch->size = size;
+  }
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_flow_reserve(const fm_flow *flow, int64_t nb, int64_t extra, fm_real **p) {
-  fm_scratch *scratch = flow->scratch;
   int64_t most = 0;
 
   PetscFunctionBegin;
@@ -215,12 +239,8 @@ PetscErrorCode fm_flow_reserve(const fm_flow *flow, int64_t nb, int64_t extra, f
 
     if (layer->kind->ops->work) most = PetscMax(most, layer->kind->ops->work(layer, nb));
   }
-  if (most + extra > scratch->size) {
-    PetscCall(PetscFree(scratch->p));
-    PetscCall(fm_calloc(most + extra, &scratch->p));
-    scratch->size = most + extra;
-  }
-  *p = scratch->p;
+  PetscCall(fm_scratch_reserve(flow->scratch, most + extra));
+  *p = flow->scratch->p;
   PetscFunctionReturn(0);
 }
 

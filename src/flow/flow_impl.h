@@ -17,8 +17,25 @@ struct fm_flow {
   double *deviation; /* of the starting numbers, a tensor */
   int64_t nlayer, layer_capacity, ntensor_capacity;
   int64_t nreader; /* layers that read y */
+  fm_shape now[2]; /* of the lanes after the last layer, in normalizing order */
   fm_scratch *scratch;
 };
+
+/* What the layers of a pass leave for its vjp: a block a layer, in the order of the flow. */
+struct fm_kept {
+  fm_scratch block;
+  int64_t *first; /* [nlayer], in the order of the last apply */
+  const fm_flow *flow;
+  int64_t nb; /* 0: nothing is kept */
+  fm_direction direction;
+  int with_y;
+};
+
+/* fm_kept_begin - make room for an apply; fm_kept_check - is this the vjp of that apply? */
+PetscErrorCode fm_kept_begin(fm_kept *kept, const fm_flow *flow, fm_direction direction,
+                             int64_t nb, int with_y);
+PetscErrorCode fm_kept_check(const fm_kept *kept, const fm_flow *flow, fm_direction direction,
+                             int64_t nb, int with_y);
 
 struct fm_condition {
   int64_t size_y, nreader, count;
@@ -33,6 +50,9 @@ static inline int64_t fm_flow_size_x(const fm_flow *flow) {
 static inline int64_t fm_flow_size_y(const fm_flow *flow) {
   return fm_shape_size(flow->spec.y);
 }
+
+/* fm_scratch_reserve - at least `size` numbers, what was there is lost if they move. */
+PetscErrorCode fm_scratch_reserve(fm_scratch *scratch, int64_t size);
 
 /* fm_flow_reserve - scratch for every layer at nb rows, with `extra` more numbers in front of
    it. */

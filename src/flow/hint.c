@@ -1,4 +1,4 @@
-/* Recursive affine coupling. With a the first half of x and b the second:
+/* Recursive affine coupling. With a the first half of x's channels and b the second:
 
        d <= 4    z_a = a          z_b = S(a) b + T(a)
        else      z_a = HINT(a)    z_b = S(a) HINT(b) + T(a),    S and T of the ORIGINAL a
@@ -35,18 +35,16 @@ static PetscErrorCode split(fm_layer *layer, fm_flow *flow, const char *prefix, 
 }
 
 static PetscErrorCode build(fm_layer *layer, fm_flow *flow) {
-  fm_affine_list *list;
-
   PetscFunctionBegin;
-  PetscCall(PetscCalloc(
-      sizeof(*list) + (size_t)couplings(layer->size) * sizeof(list->affine[0]), &list));
-  layer->data = list;
-  PetscCall(split(layer, flow, "", 0, layer->size));
+  PetscCall(fm_affine_list_new(layer, couplings(layer->shape.c)));
+  PetscCall(split(layer, flow, "", 0, layer->shape.c));
   PetscFunctionReturn(0);
 }
 
 const fm_layer_ops fm_layer_hint = {
     .build = build,
+    .release = fm_affine_list_release,
+    .keep = fm_affine_list_keep,
     .work = fm_affine_list_work,
     .apply = fm_affine_list_apply,
     .vjp = fm_affine_list_vjp,

@@ -1,4 +1,5 @@
-/* The conditional HINT network. A block, in normalizing order:
+/* The conditional HINT network, on vectors with dense and on images with 3x3 convolutional
+   conditioners. Both lanes of images are squeezed first. A block, in normalizing order:
 
        x: actnorm, householder ------------- hint ---- conditional --> next block
                                                         |  y' = y here
@@ -7,12 +8,27 @@
    Without a y there is no y lane and no conditional layer. */
 #include "flow/flow_impl.h"
 
-static PetscErrorCode check_vector(fm_shape shape, const char *name) {
+static PetscErrorCode squeeze(fm_flow *flow) {
+  char block[FM_NAME_MAX];
+
   PetscFunctionBegin;
-  fm_check(fm_shape_size(shape) == shape.c, PETSC_COMM_SELF, PETSC_ERR_SUP,
-           "network 'hint' has dense conditioners and takes vectors, but %s is %" PRId64
-           " channels of %" PRId64 " x %" PRId64 " x %" PRId64 "; give it as one vector",
-           name, shape.c, shape.n[0], shape.n[1], shape.n[2]);
+  for (int64_t i = 1; i <= flow->spec.squeezes; i++) {
+    PetscCall(PetscSNPrintf(block, sizeof(block), "squeeze%" PRId64, i));
+    PetscCall(fm_flow_add(flow, block, FM_LANE_X, "haar"));
+    if (fm_flow_size_y(flow)) PetscCall(fm_flow_add(flow, block, FM_LANE_Y, "haar"));
+  }
+  PetscFunctionReturn(0);
+}
+
+/* Couplings split the channels: an image needs two. */
+static PetscErrorCode check_channels(const fm_flow *flow) {
+  const fm_shape x = flow->now[FM_LANE_X];
+
+  PetscFunctionBegin;
+  fm_check(x.c > 1 || fm_shape_pixels(x) == 1, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ,
+           "network 'hint' splits the channels of an image, but x is one channel of %" PRId64
+           " x %" PRId64 ": squeeze it (-flow_squeezes 1)",
+           x.n[0], x.n[1]);
   PetscFunctionReturn(0);
 }
 
@@ -34,8 +50,8 @@ static PetscErrorCode add_block(fm_flow *flow, int64_t number) {
 
 PetscErrorCode fm_network_hint(fm_flow *flow) {
   PetscFunctionBegin;
-  PetscCall(check_vector(flow->spec.x, "x"));
-  if (fm_flow_size_y(flow)) PetscCall(check_vector(flow->spec.y, "y"));
+  PetscCall(squeeze(flow));
+  PetscCall(check_channels(flow));
   for (int64_t i = 1; i <= flow->spec.depth; i++) PetscCall(add_block(flow, i));
   PetscFunctionReturn(0);
 }

@@ -47,6 +47,11 @@ static int takes_part(const fm_layer *layer, const lanes *at) {
   return layer->lane == FM_LANE_X || at->y.p;
 }
 
+/* Where the index-th layer of a pass leaves its activations, or finds them. */
+static fm_real *kept_of(const fm_kept *kept, const fm_layer *layer, int64_t index) {
+  return kept && layer->kind->ops->keep ? kept->block.p + kept->first[index] : NULL;
+}
+
 static void layer_apply(const fm_layer *layer, fm_pass *pass, int64_t nb, const lanes *at,
                         fm_logdet logdet) {
   const int on_x = layer->lane == FM_LANE_X;
@@ -67,6 +72,7 @@ PetscErrorCode fm_flow_apply(const fm_flow *flow, const fm_real *theta, fm_direc
   PetscCall(check_lanes(flow, nb, in));
   PetscCall(fm_flow_reserve(flow, nb, ny, &scratch));
   pass.work = scratch + ny;
+  if (out.kept) PetscCall(fm_kept_begin(out.kept, flow, direction, nb, in.y != NULL));
   at = (lanes){
       out.x, {in.y && !out.y ? scratch : out.y, nb, fm_flow_size_y(flow)}, in.condition};
   if (!in.y) at.y.p = NULL;
@@ -77,7 +83,9 @@ PetscErrorCode fm_flow_apply(const fm_flow *flow, const fm_real *theta, fm_direc
   for (int64_t i = 0; i < flow->nlayer; i++) {
     const fm_layer *layer = fm_flow_layer(flow, direction, i);
 
-    if (takes_part(layer, &at)) layer_apply(layer, &pass, nb, &at, logdet);
+    if (!takes_part(layer, &at)) continue;
+    pass.kept = kept_of(out.kept, layer, i);
+    layer_apply(layer, &pass, nb, &at, logdet);
   }
   PetscFunctionReturn(0);
 }
@@ -129,13 +137,16 @@ PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_directi
   PetscCall(check_lanes(flow, nb, out));
   PetscCall(fm_flow_reserve(flow, nb, ny, &scratch));
   pass.work = scratch + ny;
+  if (out.kept) PetscCall(fm_kept_check(out.kept, flow, direction, nb, out.y != NULL));
   PetscCall(copy(bar.x, out_bar.x, nb * size_x));
   PetscCall(copy(at.x, out.x, nb * size_x));
   if (out.y) PetscCall(place_y(nb, size_y, out, out_bar, in, in_bar, scratch, &at, &bar));
   for (int64_t i = flow->nlayer - 1; i >= 0; i--) {
     const fm_layer *layer = fm_flow_layer(flow, direction, i);
 
-    if (takes_part(layer, &at)) layer_vjp(layer, &pass, &at, &bar);
+    if (!takes_part(layer, &at)) continue;
+    pass.kept = kept_of(out.kept, layer, i);
+    layer_vjp(layer, &pass, &at, &bar);
   }
   PetscFunctionReturn(0);
 }

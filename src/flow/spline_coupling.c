@@ -19,8 +19,8 @@ static PetscErrorCode add_coupling(fm_layer *layer, fm_flow *flow, const char *p
                    .target = source ? 0 : nsource,
                    .width = shape[1],
                    .context = context};
-  PetscCall(fm_conditioner_build(&s->net, flow, layer, prefix, nsource + context,
-                                 shape[0] * shape[1]));
+  PetscCall(fm_conditioner_build(&s->net, flow, layer, prefix, fm_shape_vector(1),
+                                 nsource + context, shape[0] * shape[1]));
   PetscCall(PetscSNPrintf(name, sizeof(name), "%sb3", prefix));
   PetscCall(fm_layer_tensor(flow, layer, name, 2, shape, 0, &s->bias));
   PetscFunctionReturn(0);
@@ -51,7 +51,8 @@ static int64_t nin(const fm_spline *s) { return s->nsource + s->context; }
 static int both(const fm_spline *s) { return s->nsource && s->context; }
 
 static int64_t coupling_work(const fm_spline *s, int64_t nb) {
-  return (both(s) ? 2 * nb * nin(s) : 0) + fm_conditioner_work(&s->net, nb);
+  return (both(s) ? 2 * nb * nin(s) : 0) + fm_conditioner_keep(&s->net, nb) +
+         fm_conditioner_work(&s->net, nb);
 }
 
 int64_t fm_spline_work(const fm_layer *layer, int64_t nb) {
@@ -108,8 +109,10 @@ static void spread(const fm_spline *s, const fm_pass *pass, fm_rows bar, fm_rows
 
 static fm_activations evaluate(const fm_spline *s, const fm_pass *pass, fm_rows in,
                                fm_real *work) {
-  const fm_activations act = fm_conditioner_apply(&s->net, pass->theta, in, work);
+  const fm_activations act = fm_conditioner_place(
+      &s->net, in.count, work, work + fm_conditioner_keep(&s->net, in.count));
 
+  fm_conditioner_apply(&s->net, pass->theta, in, &act);
   for (int64_t b = 0; b < in.count; b++)
     add(s->net.nout, pass->theta + s->bias, act.out + b * s->net.nout);
   return act;

@@ -15,6 +15,7 @@ static PetscErrorCode write_spec(const fm_flow_spec *spec, fm_store *store) {
   PetscCall(fm_store_set_integer(store, "/architecture", "bins", spec->bins));
   PetscCall(fm_store_set_real(store, "/architecture", "bound", spec->bound));
   PetscCall(fm_store_set_integer(store, "/architecture", "reflections", spec->reflections));
+  PetscCall(fm_store_set_integer(store, "/architecture", "squeezes", spec->squeezes));
   PetscCall(fm_store_write(store, "/architecture/x_shape", FM_INT64, 1, &four, x));
   PetscCall(fm_store_write(store, "/architecture/y_shape", FM_INT64, 1, &four, y));
   PetscFunctionReturn(0);
@@ -33,6 +34,17 @@ static PetscErrorCode read_spline(fm_store *store, fm_flow_spec *spec) {
   PetscFunctionReturn(0);
 }
 
+/* Checkpoints of before the images have none. */
+static PetscErrorCode read_image(fm_store *store, fm_flow_spec *spec) {
+  PetscBool has;
+
+  PetscFunctionBegin;
+  spec->squeezes = 0;
+  PetscCall(fm_store_has_attribute(store, "/architecture", "squeezes", &has));
+  if (has) PetscCall(fm_store_get_integer(store, "/architecture", "squeezes", &spec->squeezes));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_spec(fm_store *store, fm_flow_spec *spec) {
   int64_t x[4], y[4];
 
@@ -44,6 +56,7 @@ static PetscErrorCode read_spec(fm_store *store, fm_flow_spec *spec) {
   PetscCall(fm_store_get_integer(store, "/architecture", "depth", &spec->depth));
   PetscCall(fm_store_get_integer(store, "/architecture", "hidden", &spec->hidden));
   PetscCall(read_spline(store, spec));
+  PetscCall(read_image(store, spec));
   PetscCall(fm_store_get_integer(store, "/architecture", "reflections", &spec->reflections));
   PetscCall(fm_store_read(store, "/architecture/x_shape", FM_INT64, 4, x));
   PetscCall(fm_store_read(store, "/architecture/y_shape", FM_INT64, 4, y));

@@ -32,7 +32,7 @@ static PetscErrorCode load(pairs *p, int64_t nb, int64_t *item) {
 }
 
 static fm_lanes lanes_of(const pairs *p, fm_real *x, fm_real *y) {
-  return (fm_lanes){x, p->in.transport->m ? y : NULL, NULL};
+  return (fm_lanes){.x = x, .y = p->in.transport->m ? y : NULL};
 }
 
 /* -log q(x, y) of one sample in the user's units; *y_part: that of the y lane. */

@@ -65,7 +65,7 @@ static PetscErrorCode generate(posterior *p, const fm_real *theta, int64_t nb, f
 
   PetscFunctionBegin;
   *in = fm_transport_lanes(t, nb, p->z, p->z_y);
-  *out = (fm_lanes){p->x, in->y ? p->y : NULL, in->condition};
+  *out = (fm_lanes){.x = p->x, .y = in->y ? p->y : NULL, .condition = in->condition};
   PetscCall(
       fm_flow_apply(t->flow, theta, FM_GENERATE, nb, *in, *out, (fm_logdet){p->logdet, NULL}));
   PetscCall(PetscArraycpy(p->user, p->x, nb * t->n));
@@ -155,7 +155,7 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
    normalizing pass, theta frozen. z and z_y are overwritten by the rebuilt x and y. */
 static PetscErrorCode score(posterior *p, const fm_real *theta, int64_t nb, fm_lanes latent) {
   const fm_transport *t = p->in.transport;
-  fm_lanes bar = {p->score, NULL, NULL};
+  fm_lanes bar = {.x = p->score};
   fm_real *one = p->logdet; /* tallied already */
 
   PetscFunctionBegin;
@@ -205,7 +205,7 @@ static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, i
   tally(p, step, nb, share);
   if (p->in.estimator == FM_ESTIMATOR_PATH) PetscCall(score(p, theta, nb, latent));
   cotangents(p, nb);
-  bar = (fm_lanes){p->x_bar, NULL, NULL};
+  bar = (fm_lanes){.x = p->x_bar};
   PetscCall(fm_flow_vjp(p->in.transport->flow, theta, FM_GENERATE, nb, model, bar,
                         (fm_logdet){p->logdet, NULL}, model, bar, fm_share_scratch(share)));
   fm_share_add_gradient(share);
@@ -240,8 +240,8 @@ static PetscErrorCode start(fm_objective *o, fm_real *theta) {
   PetscCall(reserve(p, nb));
   for (int64_t s = 0; s < nb; s++)
     fm_rng_normal(rng, 0, (uint64_t)s, (size_t)t->n, p->z + s * t->n);
-  PetscCall(
-      fm_flow_start(t->flow, theta, FM_GENERATE, nb, (fm_lanes){p->z, NULL, t->condition}));
+  PetscCall(fm_flow_start(t->flow, theta, FM_GENERATE, nb,
+                          (fm_lanes){.x = p->z, .condition = t->condition}));
   PetscFunctionReturn(0);
 }
 

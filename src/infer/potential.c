@@ -33,7 +33,7 @@ static PetscBool all_finite(int64_t n, const fm_real *v) {
 /* x = T(z) and log|det dT/dz|, in the user's units; white: the flow's own x. */
 static PetscErrorCode push(pulled *p, const double *z, fm_real *x, fm_real *logdet) {
   fm_transport *t = p->transport;
-  const fm_lanes lanes = {p->white, NULL, t->condition};
+  const fm_lanes lanes = {.x = p->white, .condition = t->condition};
 
   PetscFunctionBegin;
   for (int64_t i = 0; i < t->n; i++) p->white[i] = (fm_real)z[i];
@@ -48,7 +48,7 @@ static PetscErrorCode of_latent(void *context, fm_key key, const double *q, doub
                                 double *gradient, fm_real *x, PetscBool *ok) {
   pulled *p = (pulled *)context;
   fm_transport *t = p->transport;
-  const fm_lanes model = {p->white, NULL, t->condition}, bar = {p->x_bar, NULL, NULL};
+  const fm_lanes model = {.x = p->white, .condition = t->condition}, bar = {.x = p->x_bar};
   fm_real logdet, minus = -1;
   double energy;
 

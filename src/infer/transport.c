@@ -136,7 +136,7 @@ PetscErrorCode fm_transport_refresh(fm_transport *t, const fm_real *theta) {
 }
 
 fm_lanes fm_transport_lanes(const fm_transport *t, int64_t nb, fm_real *x, fm_real *y) {
-  fm_lanes lanes = {x, NULL, t->condition};
+  fm_lanes lanes = {.x = x, .condition = t->condition};
 
   if (t->train != FM_TRAIN_ALL || !t->condition) return lanes;
   for (int64_t s = 0; s < nb; s++)
@@ -160,7 +160,7 @@ static PetscErrorCode need_work(fm_transport *t, int64_t n) {
 
 PetscErrorCode fm_transport_generate(fm_transport *t, const fm_real *theta, int64_t nb,
                                      const fm_real *z, fm_real *x, fm_real *logdet) {
-  const fm_lanes lanes = {x, NULL, t->condition};
+  const fm_lanes lanes = {.x = x, .condition = t->condition};
 
   PetscFunctionBegin;
   PetscCall(PetscArraycpy(x, z, nb * t->n));
@@ -174,7 +174,7 @@ PetscErrorCode fm_transport_generate(fm_transport *t, const fm_real *theta, int6
 /* score = grad_x log q: reverse mode of (log N(z) + logdet) through the normalizing pass. */
 PetscErrorCode fm_transport_score(fm_transport *t, const fm_real *theta, int64_t nb,
                                   const fm_real *x, fm_real *logq, fm_real *score) {
-  fm_lanes v = {NULL, NULL, t->condition}, bar = {score, NULL, NULL};
+  fm_lanes v = {.condition = t->condition}, bar = {.x = score};
   fm_real *ones;
 
   PetscFunctionBegin;
