@@ -51,9 +51,10 @@ typedef struct wave2d_node {
 /* One pass over all rows, which makes `out`: rows() does a block, knowing the one that follows;
    then sources times weight and source, or the residuals of step n, are added. */
 typedef struct wave2d_pass wave2d_pass;
+typedef void (*wave2d_rows)(const fm_wave2d *, const wave2d_pass *, wave2d_block block,
+                            wave2d_block following);
 struct wave2d_pass {
-  void (*rows)(const fm_wave2d *, const wave2d_pass *, wave2d_block block,
-               wave2d_block following);
+  wave2d_rows rows;
   wave2d_field *out;
   int64_t n;
   wave2d_state *state;

@@ -60,24 +60,33 @@ static void rows_fourth(const fm_wave2d *wave, const wave2d_pass *pass, wave2d_b
                      row_of(wave, pass->out->at, z));
 }
 
+/* One step of pass.state: with rows[0] in second order; in fourth with rows[1], which make
+   `middle`, and rows[2]. */
+static PetscErrorCode advance(fm_wave2d *wave, const wave2d_rows rows[3], wave2d_field *middle,
+                              wave2d_pass pass) {
+  PetscFunctionBegin;
+  pass.rows = rows[0];
+  pass.source = fm_wave2d_source(wave, pass.n);
+  if (wave->spec.time_order == 4) {
+    pass.rows = rows[1];
+    pass.out = middle;
+    PetscCall(fm_wave2d_run(wave, &pass));
+    pass.rows = rows[2];
+    pass.source = fm_wave2d_source_change(wave, pass.n);
+  }
+  pass.out = next_of(pass.state);
+  PetscCall(fm_wave2d_run(wave, &pass));
+  pass.state->now = !pass.state->now;
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_wave2d_step(fm_wave2d *wave, int64_t n, fm_real *record) {
-  wave2d_state *state = &wave->forward;
-  wave2d_pass pass = {.n = n, .state = state, .record = record, .weight = wave->v};
+  static const wave2d_rows rows[] = {rows_second, rows_w, rows_fourth};
+  const wave2d_pass pass = {
+      .n = n, .state = &wave->forward, .record = record, .weight = wave->v};
 
   PetscFunctionBegin;
-  pass.source = fm_wave2d_source(wave, n);
-  if (wave->spec.time_order == 2) {
-    pass.rows = rows_second;
-  } else {
-    pass.rows = rows_w;
-    pass.out = &wave->w;
-    PetscCall(fm_wave2d_run(wave, &pass));
-    pass.rows = rows_fourth;
-    pass.source = fm_wave2d_source_change(wave, n);
-  }
-  pass.out = next_of(state);
-  PetscCall(fm_wave2d_run(wave, &pass));
-  state->now = !state->now;
+  PetscCall(advance(wave, rows, &wave->w, pass));
   PetscFunctionReturn(0);
 }
 
@@ -132,24 +141,13 @@ static void rows_born_fourth(const fm_wave2d *wave, const wave2d_pass *pass, wav
 }
 
 PetscErrorCode fm_wave2d_step_born(fm_wave2d *wave, int64_t n) {
-  wave2d_state *state = &wave->adjoint;
-  wave2d_pass pass = {.n = n, .state = state, .record = wave->record, .weight = wave->dv};
+  static const wave2d_rows rows[] = {rows_born_second, rows_dw, rows_born_fourth};
+  const wave2d_pass pass = {
+      .n = n, .state = &wave->adjoint, .record = wave->record, .weight = wave->dv};
 
   PetscFunctionBegin;
   PetscCall(fm_wave2d_step(wave, n, wave->record));
-  pass.source = fm_wave2d_source(wave, n);
-  if (wave->spec.time_order == 2) {
-    pass.rows = rows_born_second;
-  } else {
-    pass.rows = rows_dw;
-    pass.out = &wave->h;
-    PetscCall(fm_wave2d_run(wave, &pass));
-    pass.rows = rows_born_fourth;
-    pass.source = fm_wave2d_source_change(wave, n);
-  }
-  pass.out = next_of(state);
-  PetscCall(fm_wave2d_run(wave, &pass));
-  state->now = !state->now;
+  PetscCall(advance(wave, rows, &wave->h, pass));
   PetscFunctionReturn(0);
 }
 

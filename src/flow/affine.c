@@ -17,11 +17,8 @@ PetscErrorCode fm_affine_build(fm_affine *affine, fm_flow *flow, fm_layer *layer
   PetscFunctionReturn(0);
 }
 
-enum { LINE = 16 }; /* the conditioner's arrays begin at a whole cache line */
-
-static int64_t logs(const fm_affine *affine, int64_t nb) {
-  return (nb * 2 * affine->width + LINE - 1) / LINE * LINE;
-}
+/* Of slope and log_s. */
+static int64_t logs(const fm_affine *affine, int64_t nb) { return nb * 2 * affine->width; }
 
 int64_t fm_affine_keep(const fm_affine *affine, int64_t nb) {
   return logs(affine, nb) + fm_conditioner_keep(&affine->net, nb);

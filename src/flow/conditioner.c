@@ -105,24 +105,18 @@ PetscErrorCode fm_conditioner_release(fm_conditioner *net) {
 
 /* ---- memory ---- */
 
-enum { LINE = 16 }; /* every array begins at a whole cache line of the block */
-
-static int64_t lines(int64_t count) { return (count + LINE - 1) / LINE * LINE; }
-
 static int64_t out_size(const fm_conditioner *net, int64_t rows) {
-  return lines(rows * net->nout * net->pixels);
+  return rows * net->nout * net->pixels;
 }
 
 int64_t fm_conditioner_keep(const fm_conditioner *net, int64_t rows) {
-  const int64_t hidden =
-      net->image ? fm_convnet_activations(net->image, rows) : lines(2 * rows * net->hidden);
-
-  return out_size(net, rows) + (net->nin || net->pixels == 1 ? hidden : 0);
+  return out_size(net, rows) +
+         (net->image ? fm_convnet_activations(net->image, rows) : 2 * rows * net->hidden);
 }
 
 int64_t fm_conditioner_work(const fm_conditioner *net, int64_t rows) {
   return out_size(net, rows) +
-         (net->image ? fm_convnet_work(net->image) : lines(2 * rows * net->hidden));
+         (net->image ? fm_convnet_work(net->image) : 2 * rows * net->hidden);
 }
 
 fm_activations fm_conditioner_place(const fm_conditioner *net, int64_t rows, fm_real *keep,

@@ -111,6 +111,16 @@ static PetscErrorCode create_attributes(int sum, int relu, dnnl_primitive_attr_t
   PetscFunctionReturn(0);
 }
 
+/* The step of a description, and both are gone. */
+static PetscErrorCode finish(fm_onednn *o, int which, dnnl_primitive_desc_t description,
+                             dnnl_primitive_attr_t attributes, int count, const use *uses) {
+  PetscFunctionBegin;
+  PetscCall(add_step(o, which, description, count, uses));
+  CALL(dnnl_primitive_desc_destroy(description));
+  CALL(dnnl_primitive_attr_destroy(attributes));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode add_reorder(fm_onednn *o, int which, int from, int to, int sum) {
   const use uses[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
   dnnl_primitive_attr_t attributes;
@@ -120,9 +130,7 @@ static PetscErrorCode add_reorder(fm_onednn *o, int which, int from, int to, int
   PetscCall(create_attributes(sum, 0, &attributes));
   CALL(dnnl_reorder_primitive_desc_create(&description, &o->slot[from].layout, o->engine,
                                           &o->slot[to].layout, o->engine, attributes));
-  PetscCall(add_step(o, which, description, 2, uses));
-  CALL(dnnl_primitive_desc_destroy(description));
-  CALL(dnnl_primitive_attr_destroy(attributes));
+  PetscCall(finish(o, which, description, attributes, 2, uses));
   PetscFunctionReturn(0);
 }
 
@@ -162,9 +170,7 @@ static PetscErrorCode add_data(fm_onednn *o, int c, dnnl_alg_kind_t algorithm,
       &d, algorithm, &o->slot[ends[c].src_bar].layout, &o->slot[OF(c, BACKWARD)].layout,
       &o->slot[ends[c].dst_bar].layout, one, pad, pad));
   CALL(dnnl_primitive_desc_create(&description, &d, attributes, o->engine, hint));
-  PetscCall(add_step(o, STEP(c, DATA), description, 3, uses));
-  CALL(dnnl_primitive_desc_destroy(description));
-  CALL(dnnl_primitive_attr_destroy(attributes));
+  PetscCall(finish(o, STEP(c, DATA), description, attributes, 3, uses));
   PetscFunctionReturn(0);
 }
 
@@ -186,9 +192,7 @@ static PetscErrorCode add_weights(fm_onednn *o, int c, dnnl_alg_kind_t algorithm
       ends[c].bias ? &o->slot[OF(c, BIAS_BAR)].layout : NULL, &o->slot[ends[c].dst_bar].layout,
       one, pad, pad));
   CALL(dnnl_primitive_desc_create(&description, &d, attributes, o->engine, hint));
-  PetscCall(add_step(o, STEP(c, WEIGHTS), description, ends[c].bias ? 4 : 3, uses));
-  CALL(dnnl_primitive_desc_destroy(description));
-  CALL(dnnl_primitive_attr_destroy(attributes));
+  PetscCall(finish(o, STEP(c, WEIGHTS), description, attributes, ends[c].bias ? 4 : 3, uses));
   PetscFunctionReturn(0);
 }
 

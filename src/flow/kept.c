@@ -1,8 +1,6 @@
 /* What the layers of a pass leave for its vjp (-flow_memory store). */
 #include "flow/flow_impl.h"
 
-enum { LINE = 16 }; /* blocks begin at whole cache lines */
-
 PetscErrorCode fm_kept_create(const fm_flow *flow, fm_kept **kept) {
   PetscFunctionBegin;
   PetscCall(PetscNew(kept));
@@ -35,8 +33,7 @@ PetscErrorCode fm_kept_begin(fm_kept *kept, const fm_flow *flow, fm_direction di
     const int idle = layer->lane == FM_LANE_Y && !with_y;
 
     kept->first[i] = size;
-    if (layer->kind->ops->keep && !idle)
-      size += (layer->kind->ops->keep(layer, nb) + LINE - 1) / LINE * LINE;
+    if (layer->kind->ops->keep && !idle) size += layer->kind->ops->keep(layer, nb);
   }
   kept->nb = 0;
   PetscCall(fm_scratch_reserve(&kept->block, size));
