@@ -34,6 +34,10 @@ PetscErrorCode fm_store_free(fm_store **s);
 /* fm_store_demand - a store that is used for what its kind cannot do is our own fault. */
 PetscErrorCode fm_store_demand(const fm_store *s, PetscBool fits, const char *use);
 
+/* fm_store_open_own - a file that fm_store_open found good, once more, for this rank alone. Not
+   collective. */
+PetscErrorCode fm_store_open_own(const char *path, fm_store **store, fm_verdict *v);
+
 /* the two endings of fm_store_commit */
 PetscErrorCode fm_image_commit(fm_store *s, const char *previous);
 PetscErrorCode fm_rows_commit(fm_store *s, const char *previous);

@@ -136,6 +136,13 @@ PetscErrorCode fm_store_open(MPI_Comm comm, const char *path, fm_store **store) 
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_store_open_own(const char *path, fm_store **store, fm_verdict *v) {
+  PetscFunctionBegin;
+  PetscCall(fm_store_new(MPI_COMM_SELF, path, FM_STORE_READ, store));
+  (*store)->file = open_quietly(path, v);
+  PetscFunctionReturn(0);
+}
+
 /* ---- the two ends ---- */
 
 PetscErrorCode fm_store_close(fm_store **store) {

@@ -67,16 +67,62 @@ static const char *find_colon(const char *text) {
   return found;
 }
 
-static PetscErrorCode read_open(fm_store *store, const char *name, fm_array *a) {
+/* "/dataset[ROW]" loses its row; -1: it has none. */
+static int64_t take_row(char *name) {
+  const size_t length = strlen(name);
+  char *bracket = strrchr(name, '['), *end;
+  int64_t row;
+
+  if (!bracket || !length || name[length - 1] != ']' || !isdigit((unsigned char)bracket[1]))
+    return -1;
+  row = strtoll(bracket + 1, &end, 10);
+  if (end != name + length - 1) return -1;
+  *bracket = 0;
+  return row;
+}
+
+/* One row of [rows][...], as an array [1][...]. */
+static PetscErrorCode read_row(MPI_Comm comm, fm_store *store, const char *name, int64_t row,
+                               fm_array *a) {
   PetscErrorCode code;
 
   PetscFunctionBegin;
-  PetscCall(fm_store_shape(store, name, &a->ndim, a->shape));
+  fm_check(a->ndim >= 1 && row < a->shape[0], comm, PETSC_ERR_USER,
+           "row %lld of %s is asked for, but it has %lld rows (the first is 0)", (long long)row,
+           name, (long long)(a->ndim ? a->shape[0] : 0));
+  a->shape[0] = 1;
+  PetscCall(fm_calloc(array_size(a), &a->data));
+  code = fm_store_read_rows(store, name, FM_FLOAT64, row, 1, a->data);
+  if (code) PetscCall(PetscFree(a->data));
+  PetscCall(code);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_whole(fm_store *store, const char *name, fm_array *a) {
+  PetscErrorCode code;
+
+  PetscFunctionBegin;
   PetscCall(fm_calloc(array_size(a), &a->data));
   code = fm_store_read(store, name, FM_FLOAT64, array_size(a), a->data);
   if (code) PetscCall(PetscFree(a->data));
   PetscCall(code);
   if (a->ndim == 0) a->ndim = 1, a->shape[0] = 1;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_open(MPI_Comm comm, fm_store *store, const char *dataset,
+                                fm_array *a) {
+  char name[PETSC_MAX_PATH_LEN];
+  int64_t row;
+
+  PetscFunctionBegin;
+  PetscCall(PetscStrncpy(name, dataset, sizeof(name)));
+  row = take_row(name);
+  PetscCall(fm_store_shape(store, name, &a->ndim, a->shape));
+  if (row < 0)
+    PetscCall(read_whole(store, name, a));
+  else
+    PetscCall(read_row(comm, store, name, row, a));
   PetscFunctionReturn(0);
 }
 
@@ -92,7 +138,7 @@ static PetscErrorCode read_file(MPI_Comm comm, const char *text, const char *col
            sizeof(file) - 1);
   PetscCall(PetscStrncpy(file, text, (size_t)(colon - text) + 1));
   PetscCall(fm_store_open(comm, file, &store));
-  code = read_open(store, colon + 1, a);
+  code = read_open(comm, store, colon + 1, a);
   PetscCall(fm_store_close(&store));
   PetscCall(code);
   PetscFunctionReturn(0);

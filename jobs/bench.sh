@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Timings against other programs, on the same core in the same run. Sets up and builds like the other scripts.
 #
-#   bash jobs/bench.sh toy | acoustic
+#   bash jobs/bench.sh toy | acoustic | flow [--torch PYTHON]
 #
 # toy: seconds a training step (forward KL, batch 64, depth 8, hidden 64, float, Adam, micro-batches of 16, exact sum) of
 # experiment A1, against the same network in PyTorch (bench/toy_torch.py), where PyTorch is installed. Both are pinned to one
@@ -15,12 +15,24 @@
 # vectors included; then two ranks over one, in the same rounds: shots split, and the domain split at 400x400. Beside it the
 # core's own peak of float multiply-adds and its memory bandwidth (a = b + f c), which say how far the machine is off.
 # Medians of several rounds, the least and the most below each.
+#
+# flow: a training step (forward KL, both lanes, exact sum and Adam) of a flow of images: depth 12, hidden 64, three
+# reflections, 4x32x32 in batches of 4 and (_128) 4x128x128 in batches of 1, with activations stored, recomputed, and stored
+# with bf16 conditioners; against the same network in PyTorch (bench/flow_torch.py), whose losses and images must first agree,
+# on one core, and on two: two ranks over one (flow_two_ranks). Then generating images at one y, the convolutions' share of a
+# step, those of reading and of the exact reduction, and the memory that a step takes beyond its parameters' at 4x64x64
+# against depth. _vs_ is the other's time over ours. --torch PYTHON: beside Debian's PyTorch that of another python
+# (_vs_other_torch). FATHOM_BENCH_ROUNDS: rounds (5).
 set -euo pipefail
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
+# shellcheck source=jobs/bench/flow.sh
+source "$fathom_root/jobs/bench/flow.sh"
+
 python=/usr/bin/python3
 rounds=3
+flow_rounds=${FATHOM_BENCH_ROUNDS:-5}
 
 # field NAME - the value of a "result NAME VALUE UNIT" line on standard input
 field() { awk -v name="$1" '$1 == "result" && $2 == name { print $3; found = 1 } END { exit !found }'; }
@@ -121,7 +133,14 @@ case ${1:-} in
   acoustic)
     fathom_setup
     bench_acoustic ;;
+  flow)
+    if [[ ${2:-} == --torch && -n ${3:-} ]]; then
+      other_python=$3
+      "$other_python" -c 'import torch' || { printf '%s cannot import torch\n' "$3" >&2; exit 2; }
+    fi
+    fathom_setup
+    bench_flow ;;
   *)
-    printf 'usage: bash jobs/bench.sh toy | acoustic\n' >&2
+    printf 'usage: bash jobs/bench.sh toy | acoustic | flow [--torch PYTHON]\n' >&2
     exit 2 ;;
 esac

@@ -28,7 +28,9 @@ libopenblas-dev     module:openblas
 libdnnl-dev         header:oneapi/dnnl/dnnl.h
 ocl-icd-opencl-dev  module:OpenCL
 opencl-c-headers    header:CL/cl.h
+libfftw3-dev        module:fftw3
 libyaml-dev         module:yaml-0.1
+libsegyio-dev       header:segyio/segy.h
 librandom123-dev    header:Random123/philox.h
 zlib1g-dev          module:zlib
 gnuplot-nox         command:gnuplot

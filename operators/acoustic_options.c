@@ -68,20 +68,15 @@ const fm_option fm_acoustic_options[] = {
 
 /* ---- options of the grid ---- */
 
-/* "200x300" */
 static PetscErrorCode read_shape(MPI_Comm comm, fm_acoustic *a) {
   const char *text;
-  char *end;
-  PetscBool good;
+  int64_t shape[2];
 
   PetscFunctionBegin;
   PetscCall(fm_option_text("acoustic_shape", &text));
-  a->nz = strtoll(text, &end, 10);
-  good = end != text && *end == 'x' && isdigit((unsigned char)end[1]);
-  if (good) a->nx = strtoll(end + 1, &end, 10);
-  fm_check(good && !*end, comm, PETSC_ERR_USER,
-           "-acoustic_shape takes the nodes of the model as NZxNX, such as 200x300, not '%s'",
-           text);
+  PetscCall(fm_option_shape("acoustic_shape", "the nodes of the model as NZxNX", shape));
+  a->nz = shape[0];
+  a->nx = shape[1];
   fm_check(
       a->nz >= LEAST_NODES && a->nx >= LEAST_NODES && a->nz <= MOST_NODES &&
           a->nx <= MOST_NODES && a->nz * a->nx <= PETSC_MAX_INT,

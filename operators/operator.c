@@ -93,6 +93,21 @@ void fm_operator_grid(const fm_operator *op, int64_t *rows, int64_t *columns) {
   *columns = op->x_columns;
 }
 
+void fm_operator_data_grid(const fm_operator *op, int64_t *rows, int64_t *columns) {
+  *rows = op->d_rows;
+  *columns = op->d_columns;
+}
+
+PetscErrorCode fm_operator_restrict(fm_operator *op, double *d) {
+  PetscFunctionBegin;
+  if (op->ops->restrict_data) PetscCall(op->ops->restrict_data(op, d));
+  PetscFunctionReturn(0);
+}
+
+int64_t fm_operator_rank(const fm_operator *op) {
+  return op->ops->restrict_data ? op->rank : op->d_size;
+}
+
 PetscErrorCode fm_operator_parts(fm_operator *op, PetscInt *n) {
   PetscFunctionBegin;
   *n = op->nparts;

@@ -21,16 +21,16 @@ set(allow_cli       base flow operators io infer cli)
 set(also_operators  store segy)
 
 # public header -> its room; a header without a room fails
-set(headers_base      real types comm rng layout share options log)
+set(headers_base      real types comm rng layout share options log fft)
 set(headers_flow      flow layer)
 set(headers_io        store dataset segy)
 set(headers_operators operator operator_impl gather)
-set(headers_infer     energy energy_impl likelihood transport target objective optimizer trainer checkpoint history
+set(headers_infer     energy energy_impl likelihood transport typical target objective optimizer trainer checkpoint history
                       diagnostics sampler convergence pareto tilt)
 set(headers_cli       fathom command results)
 
 # foreign words: an include that matches needs a path that matches
-set(foreign hdf5 segyio vec fields random onednn)
+set(foreign hdf5 segyio vec fields random onednn fftw)
 set(word_hdf5    "^(hdf5|H5)[A-Za-z0-9_]*\\.h$")
 set(home_hdf5    "^io/")
 set(word_segyio  "^segyio/")
@@ -42,6 +42,8 @@ set(home_fields  "^operators/")
 set(word_random  "^Random123/")
 set(home_random  "^src/base/")
 set(word_onednn  "^(oneapi/)?dnnl")
+set(word_fftw    "^fftw3\\.h$")
+set(home_fftw    "^src/base/fft\\.c$")
 set(home_onednn  "^src/flow/convnet_onednn(_create)?\\.[ch]$")
 # PETSc's Vec as a type or in a call, in code
 set(vec_in_code  "(^|[^A-Za-z0-9_])Vec([A-Z][A-Za-z]*)?[ *(]")

@@ -196,6 +196,34 @@ static void against_differences(subject *s, fm_direction direction, const char *
   }
 }
 
+/* What an apply kept serves the opposite direction's vjp too, from where it started. */
+static void other_direction(subject *s, fm_direction direction, fm_lanes end, fm_kept *kept) {
+  const fm_direction back = direction == FM_NORMALIZE ? FM_GENERATE : FM_NORMALIZE;
+  fm_lanes in = lanes_of(s, s->x, s->y);
+  const fm_logdet none = {NULL, NULL};
+  gradient g[2];
+  result r;
+
+  new_result(s, &r);
+  fm_ok(fm_flow_apply(s->flow, s->theta, direction, s->nb, in, end, none));
+  for (int with = 0; with < 2; with++) {
+    fm_lanes rebuilt = lanes_of(s, r.x, r.y);
+
+    new_gradient(s, &g[with]);
+    in.kept = with ? kept : NULL;
+    fm_ok(fm_flow_vjp(
+        s->flow, s->theta, back, s->nb, in, lanes_of(s, s->cx, s->cy), (fm_logdet){s->lx, NULL},
+        rebuilt, (fm_lanes){.x = g[with].x, .y = s->ny ? g[with].y : NULL}, g[with].theta));
+  }
+  near_all(s, "x_bar, kept by the other direction", s->nx, g[0].x, g[1].x,
+           SINGLE ? 1e-4 : 1e-11);
+  near_all(s, "theta_bar, kept by the other direction", s->size, g[0].theta, g[1].theta,
+           SINGLE ? 1e-4 : 1e-11);
+  free_gradient(&g[0]);
+  free_gradient(&g[1]);
+  free_result(&r);
+}
+
 /* The same by what the apply kept, and again after another apply that keeps. */
 static void kept_check(subject *s, fm_direction direction) {
   const fm_logdet bar = {s->lx, s->ny ? s->ly : NULL};
@@ -221,6 +249,7 @@ static void kept_check(subject *s, fm_direction direction) {
     near_all(s, "theta_bar, kept", s->size, g.theta, h.theta, SINGLE ? 1e-4 : 1e-11);
     free_gradient(&h);
   }
+  other_direction(s, direction, out, kept);
   fm_ok(fm_kept_destroy(&kept));
   free_gradient(&g);
   free_result(&r);

@@ -164,7 +164,94 @@ static void for_taylor(void **state) { for_each(taylor_test); }
 static void for_difference(void **state) { for_each(difference_test); }
 static void for_overwrite(void **state) { for_each(overwrite_test); }
 
-/* Every registered operator has cases, a rectangular one among them. */
+/* ---- the subspace where the data lie ---- */
+
+static double product(int64_t m, const double *a, const double *b) {
+  double sum = 0;
+
+  for (int64_t i = 0; i < m; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+static double difference(int64_t m, const double *a, const double *b) {
+  double most = 0;
+
+  for (int64_t i = 0; i < m; i++) most = fmax(most, fabs(a[i] - b[i]));
+  return most;
+}
+
+/* e_k -> P e_k: <P e_k, e_k>; the sum over k is the trace, that is the rank. */
+static double restricted_entry(fm_operator *op, int64_t m, int64_t k, double *scratch) {
+  memset(scratch, 0, (size_t)m * sizeof(double));
+  scratch[k] = 1;
+  fm_ok(fm_operator_restrict(op, scratch));
+  return scratch[k];
+}
+
+/* d, a and b: [m] F(x) and random numbers. P a = P P a, <P a, b> = <a, P b>, P d = d. */
+static void check_projection(fm_operator *op, int64_t m, const double *d, const double *a,
+                             const double *b) {
+  double *pa, *pb, *again, trace = 0;
+
+  fm_ok(PetscMalloc3(m, &pa, m, &pb, m, &again));
+  memcpy(pa, a, (size_t)m * sizeof(double));
+  memcpy(pb, b, (size_t)m * sizeof(double));
+  fm_ok(fm_operator_restrict(op, pa));
+  fm_ok(fm_operator_restrict(op, pb));
+  memcpy(again, pa, (size_t)m * sizeof(double));
+  fm_ok(fm_operator_restrict(op, again));
+  fm_near(difference(m, again, pa), 0, 1e-14);
+  fm_near(product(m, pa, b), product(m, a, pb), 1e-13);
+  memcpy(again, d, (size_t)m * sizeof(double));
+  fm_ok(fm_operator_restrict(op, again));
+  fm_near(difference(m, again, d), 0, 1e-14);
+  for (int64_t k = 0; k < m; k++) trace += restricted_entry(op, m, k, again);
+  fm_near(trace, (double)fm_operator_rank(op), 1e-13);
+  fm_ok(PetscFree3(pa, pb, again));
+}
+
+/* P is an orthogonal projection that leaves every F(x) alone and has the rank that is said;
+   where that is all of the data, P is nothing at all. */
+static void data_lie_in_their_subspace(void **state) {
+  for (int k = 0; k < OPERATOR_CASES; k++) {
+    fm_operator *op = case_create(&operator_cases[k], PETSC_COMM_WORLD);
+    int64_t n, m;
+    fm_real *x, *e;
+    double *d;
+    PetscBool ok;
+
+    fm_ok(fm_operator_sizes(op, &n, &m));
+    fm_ok(PetscMalloc3(n, &x, 2 * m, &e, 3 * m, &d));
+    fm_rng_normal((fm_rng){3, FM_STREAM_CHECK}, 0, 1, (size_t)n, x);
+    fm_rng_normal((fm_rng){3, FM_STREAM_CHECK}, 0, 2, (size_t)(2 * m), e);
+    for (int64_t i = 0; operator_cases[k].centre && i < n; i++)
+      x[i] += operator_cases[k].centre[i];
+    for (int64_t i = 0; i < 2 * m; i++) d[m + i] = (double)e[i];
+    fm_ok(fm_operator_forward(op, x, d, &ok));
+    assert_true(ok);
+    check_projection(op, m, d, d + m, d + 2 * m);
+    fm_ok(PetscFree3(x, e, d));
+    fm_ok(fm_operator_destroy(&op));
+  }
+}
+
+/* Grids are those of the sizes. */
+static void grids_have_the_sizes(void **state) {
+  for (int k = 0; k < OPERATOR_CASES; k++) {
+    fm_operator *op = case_create(&operator_cases[k], PETSC_COMM_WORLD);
+    int64_t n, m, rows, columns;
+
+    fm_ok(fm_operator_sizes(op, &n, &m));
+    fm_operator_grid(op, &rows, &columns);
+    assert_true(rows * columns == n || (rows == 0 && columns == 0));
+    fm_operator_data_grid(op, &rows, &columns);
+    assert_true(rows * columns == m || (rows == 0 && columns == 0));
+    fm_ok(fm_operator_destroy(&op));
+  }
+}
+
+/* Every registered operator has cases, a rectangular one among them, or one whose data lie in a
+   subspace. */
 static void everything_registered_is_tested(void **state) {
   for (int i = 0; i < fm_operator_count(); i++) {
     PetscBool rectangular = PETSC_FALSE;
@@ -176,7 +263,7 @@ static void everything_registered_is_tested(void **state) {
       if (strcmp(operator_cases[k].name, fm_operator_name(i))) continue;
       fm_operator *op = case_create(&operator_cases[k], PETSC_COMM_WORLD);
       fm_ok(fm_operator_sizes(op, &n, &m));
-      if (n != m) rectangular = PETSC_TRUE;
+      if (n != m || fm_operator_rank(op) < m) rectangular = PETSC_TRUE;
       assert_true(strlen(fm_operator_describe(op)) > 0);
       fm_ok(fm_operator_destroy(&op));
     }
@@ -308,7 +395,9 @@ static void ledger_test(fixture *f) {
 static void for_ledger(void **state) { for_each(ledger_test); }
 
 FM_TEST_MAIN(cmocka_unit_test(everything_registered_is_tested),
-             cmocka_unit_test(parts_fill_the_data), cmocka_unit_test(for_dot),
+             cmocka_unit_test(parts_fill_the_data),
+             cmocka_unit_test(data_lie_in_their_subspace),
+             cmocka_unit_test(grids_have_the_sizes), cmocka_unit_test(for_dot),
              cmocka_unit_test(for_taylor), cmocka_unit_test(for_difference),
              cmocka_unit_test(for_overwrite), cmocka_unit_test(forward_gathers_all_parts),
              cmocka_unit_test(for_order), cmocka_unit_test(order_error_has_its_code),

@@ -119,6 +119,8 @@ typedef struct infer_fixture {
 
 static inline fm_flow_spec hint_spec(const infer_problem *p, int64_t depth, int64_t hidden) {
   return (fm_flow_spec){.network = "hint",
+                        .linear = "none",
+                        .scales = 1,
                         .variant = "default",
                         .depth = depth,
                         .hidden = hidden,

@@ -166,7 +166,7 @@ wrong number_real "-learning_rate takes a finite number, not 'fast'" "${pretrain
 wrong number_nan "-learning_rate takes a finite number, not 'nan'" "${pretrain[@]}" -pairs $good_pairs -learning_rate nan
 wrong number_flag "-resume takes true or false, not 'perhaps'" "${pretrain[@]}" -pairs $good_pairs -resume perhaps
 wrong batch_zero "-batch_size 0 is outside " "${pretrain[@]}" -pairs $good_pairs -batch_size 0
-wrong micro_batch_zero "-micro_batch 0 is outside " "${refine[@]}" "${truth[@]}" -micro_batch 0
+wrong micro_batch_negative "-micro_batch -1 is outside " "${refine[@]}" "${truth[@]}" -micro_batch -1
 wrong epochs_negative "-epochs -1 is outside " "${pretrain[@]}" -pairs $good_pairs -epochs -1
 wrong seed_negative "-seed -3 is outside " "${pretrain[@]}" -pairs $good_pairs -seed -3
 wrong depth_zero "-flow_depth 0 is outside " "${pretrain[@]}" -pairs $good_pairs -flow_depth 0
@@ -275,9 +275,9 @@ wrong sample_unobserved "give -observed" sample -warm_start $good_checkpoint -ou
 wrong sample_observed_count "-observed has 3 values" sample -warm_start $good_checkpoint -observed 1,2,3 -out @
 wrong evaluate_unobserved "no observed data" "${evaluate[@]}" -warm_start $good_checkpoint -operator dense -dense_matrix 1,0,0,1 \
   -noise_std 1 -prior rosenbrock
-wrong evaluate_pairs_x "/x of 'wide/pairs.h5' has 3 unknowns a row, the flow has 2" "${evaluate[@]}" -warm_start $good_checkpoint \
+wrong evaluate_pairs_x "a row of /x in 'wide/pairs.h5' is 3, the flow takes 2" "${evaluate[@]}" -warm_start $good_checkpoint \
   -pairs wide/pairs.h5
-wrong evaluate_pairs_y "/y of 'narrow/pairs.h5' has 1 data a row" "${evaluate[@]}" -warm_start $good_checkpoint -pairs narrow/pairs.h5
+wrong evaluate_pairs_y "a row of /y in 'narrow/pairs.h5' is 1, the flow takes 2" "${evaluate[@]}" -warm_start $good_checkpoint -pairs narrow/pairs.h5
 wrong evaluate_operator "takes 3 unknowns, the flow has 2" "${evaluate[@]}" -warm_start $good_checkpoint "${truth[@]}" \
   -dense_matrix 1,0,0,0,1,0,0,0,1
 wrong dataset_missing "/z not found in 'made/pairs.h5'; it has: " "${refine[@]}" "${truth[@]}" -observed made/pairs.h5:/z

@@ -47,7 +47,7 @@ inspected() {
   for pattern in "$@"; do check "inspect $file: $pattern" grep -Eq "$pattern" inspected.txt; done
 }
 inspected double/fit/checkpoint.h5 '^command = refine$' '^precision = double$' '^theta/$' '^ledger/$' '^  useful_F = 1024$' \
-  '^  y  *\[2\]$' '^  z_y  *\[2\]$' '^settings  *text' '^  all  *[0-9]+$' 'streams = '
+  '^  y  *\[2\]$' '^  z_y  *\[2\]$' '^settings  *text' '^  all  *[0-9]+  *[0-9.e+]+$' 'streams = '
 inspected single/pre/checkpoint.h5 '^command = pretrain$' '^precision = float$' '^  useful_F = 0$'
 inspected double/pairs/pairs.h5 '^x  *\[500\]\[2\]$' '^y  *\[500\]\[2\]$' '^settings = '
 inspected double/samples/samples.h5 '^x  *\[30\]\[2\]$'

@@ -1,6 +1,7 @@
 /* The configurations in which every registered operator is held to the contract: an operator
    without an entry fails the suite. No case is symmetric, and each operator has a rectangular
-   one: a symmetric toy passes a dot test with no adjoint at all. */
+   one: a symmetric toy passes a dot test with no adjoint at all. Operators that are projections
+   by nature have a subspace of their own in place of that. */
 #ifndef OPERATOR_CASES_H
 #define OPERATOR_CASES_H
 
@@ -114,6 +115,18 @@ static const operator_case operator_cases[] = {
       {"-acoustic_scale", "100"}},
      NULL,
      1},
+    {"romberg",
+     PETSC_TRUE,
+     {{"-romberg_shape", "7x6"}, {"-romberg_subsampling", "2"}, {"-romberg_seed", "3"}},
+     NULL,
+     0},
+    {"romberg", /* an odd number of pixels: no mode of Nyquist */
+     PETSC_TRUE,
+     {{"-romberg_shape", "5x9"}, {"-romberg_subsampling", "3.3"}},
+     NULL,
+     0},
+    {"mask", PETSC_TRUE, {{"-mask_shape", "7x6"}, {"-mask_keep", "0.4"}}, NULL, 0},
+    {"mask", PETSC_TRUE, {{"-mask_shape", "5x9"}, {"-mask_kind", "traces"}}, NULL, 0},
 };
 
 #define OPERATOR_CASES ((int)(sizeof(operator_cases) / sizeof(operator_cases[0])))

@@ -146,5 +146,147 @@ static void more_than_a_block(void **state) {
   free(row);
 }
 
+static void scale(void **state) {
+  const int64_t n[2] = {2, 1};
+  const double v[2] = {1, 2}, scales[] = {2.5, -1};
+  fm_dataset *d;
+  fm_store *s;
+
+  fm_ok(fm_dataset_open(WORLD, make(2, n, 0), &d));
+  assert_true(fm_dataset_scale(d) == 1);
+  fm_ok(fm_dataset_close(&d));
+  for (int i = 0; i < 2; i++) {
+    fm_ok(fm_store_create(WORLD, in_folder("s.h5"), &s));
+    fm_ok(fm_store_write(s, "/x", FM_FLOAT64, 2, n, v));
+    fm_ok(fm_store_set_real(s, "/x", "scale", scales[i]));
+    fm_ok(fm_store_commit(&s, NULL));
+    if (i) break;
+    fm_ok(fm_dataset_open(WORLD, in_folder("s.h5"), &d));
+    assert_true(fm_dataset_scale(d) == 2.5);
+    fm_ok(fm_dataset_close(&d));
+  }
+  refused(in_folder("s.h5"), "scale of /x in");
+}
+
+/* ---- sets that are not held ---- */
+
+static void memory(const char *value) {
+  fm_ok(value ? PetscOptionsSetValue(NULL, "-pairs_memory", value)
+              : PetscOptionsClearValue(NULL, "-pairs_memory"));
+}
+
+static PetscBool is_held(const char *most, const char *path) {
+  fm_dataset *d;
+  PetscBool held;
+
+  memory(most);
+  fm_ok(fm_dataset_open(WORLD, path, &d));
+  held = fm_dataset_held(d);
+  fm_ok(fm_dataset_close(&d));
+  memory(NULL);
+  return held;
+}
+
+/* 5 rows of 3 + 2 numbers */
+static void what_is_held(void **state) {
+  const int64_t n[2] = {5, 3};
+  const char *path = make(2, n, 5);
+  char most[32];
+  fm_dataset *d;
+
+  snprintf(most, sizeof(most), "%d", 25 * (int)sizeof(fm_real));
+  assert_true(is_held(most, path) && is_held(NULL, path) && is_held("1K", path));
+  snprintf(most, sizeof(most), "%d", 25 * (int)sizeof(fm_real) - 1);
+  assert_false(is_held(most, path) || is_held("0", path) || is_held("0.01K", path));
+  for (int i = 0; i < 4; i++) {
+    memory((const char *[]){"-1", "1X", "many", "1GB"}[i]);
+    fm_expect_error(fm_dataset_open(WORLD, path, &d), "-pairs_memory takes bytes");
+  }
+  memory(NULL);
+}
+
+/* the same tests once more, from the file */
+static void rows_are_gathered_from_the_file(void **state) {
+  memory("0");
+  rows_are_gathered(state);
+  memory(NULL);
+}
+
+static void moments_from_the_file(void **state) {
+  memory("0");
+  moments(state);
+  memory(NULL);
+}
+
+static void what_is_refused_from_the_file(void **state) {
+  memory("0");
+  what_is_refused(state);
+  memory(NULL);
+}
+
+static void more_than_a_block_of_the_file(void **state) {
+  memory("1M");
+  more_than_a_block(state);
+  memory(NULL);
+}
+
+/* /x [64][7] doubles in gzipped chunks of 5 rows, by plain HDF5: v[i][j] = 10 i + j */
+static const char *make_chunked(void) {
+  const hsize_t dims[2] = {64, 7}, chunk[2] = {5, 7};
+  const char *path = in_folder("chunked.h5");
+  const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t space = H5Screate_simple(2, dims, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
+  double v[64 * 7];
+  hid_t set;
+
+  for (int i = 0; i < 64 * 7; i++) v[i] = 10 * (i / 7) + i % 7;
+  H5Pset_chunk(list, 2, chunk);
+  H5Pset_deflate(list, 4);
+  set = H5Dcreate2(file, "/x", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  assert_true(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, v) >= 0);
+  H5Dclose(set);
+  H5Pclose(list);
+  H5Sclose(space);
+  H5Fclose(file);
+  return path;
+}
+
+/* neighbours, repeats, any order */
+static void rows_of_chunks(void **state) {
+  const int64_t rows[9] = {63, 4, 5, 6, 4, 0, 40, 39, 63};
+  fm_real x[9 * 7];
+  fm_dataset *d;
+
+  memory("1K");
+  fm_ok(fm_dataset_open(WORLD, make_chunked(), &d));
+  assert_false(fm_dataset_held(d));
+  fm_ok(fm_dataset_rows(d, 9, rows, x, NULL));
+  for (int i = 0; i < 9; i++)
+    for (int j = 0; j < 7; j++) assert_true(x[7 * i + j] == (fm_real)(10 * rows[i] + j));
+  fm_ok(fm_dataset_close(&d));
+  memory(NULL);
+}
+
+/* HDF5 reads zeros behind the end of a file */
+static void cut_off_in_use(void **state) {
+  const int64_t n[2] = {5, 3}, rows[2] = {1, 3};
+  const char *path = make(2, n, 0);
+  fm_real x[6];
+  fm_dataset *d;
+
+  memory("0");
+  fm_ok(fm_dataset_open(WORLD, path, &d));
+  fm_ok(fm_dataset_rows(d, 2, rows, x, NULL));
+  assert_int_equal(truncate(path, 900), 0);
+  fm_expect_error(fm_dataset_rows(d, 2, rows, x, NULL), "was cut off while it was in use");
+  assert_non_null(strstr(fm_test_message, "it has 900 bytes"));
+  fm_ok(fm_dataset_close(&d));
+  memory(NULL);
+}
+
 FM_TEST_MAIN(io_test(shapes), io_test(rows_are_gathered), io_test(moments),
-             io_test(what_is_refused), io_test(more_than_a_block))
+             io_test(what_is_refused), io_test(more_than_a_block), io_test(what_is_held),
+             io_test(scale), io_test(rows_are_gathered_from_the_file),
+             io_test(moments_from_the_file), io_test(what_is_refused_from_the_file),
+             io_test(more_than_a_block_of_the_file), io_test(rows_of_chunks),
+             io_test(cut_off_in_use))

@@ -36,6 +36,15 @@ PetscErrorCode fm_run_checkpoint(const fm_run *run, char path[PETSC_MAX_PATH_LEN
 /* fm_run_flow_spec - network from the options; fields that the user did not give keep what
    *spec says when `keep`. */
 PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_spec *spec);
+/* fm_run_target_spec - the same for a flow of a target's unknowns and data: images where the
+   operator has grids and -flow_squeezes is given, else vectors. */
+PetscErrorCode fm_run_target_spec(const fm_target *target, fm_flow_spec *spec);
+/* fm_run_flow_memory - -flow_memory, for training. */
+PetscErrorCode fm_run_flow_memory(fm_transport *transport);
+/* fm_run_pairs_fit - refuse pairs of another shape than the flow's, or divided by another
+   constant than those that it was trained on. */
+PetscErrorCode fm_run_pairs_fit(const fm_run *run, const fm_transport *transport,
+                                const fm_dataset *data, const char *path);
 /* fm_run_observe - condition on y [m] unless the checkpoint was refined at that very y; warns
    where it was refined at another. */
 PetscErrorCode fm_run_observe(fm_transport *transport, const fm_real *theta, const double *y);
@@ -50,8 +59,9 @@ PetscErrorCode fm_run_agree(const fm_run *run, int64_t index, const char *reason
 /* fm_run_all_shots - refuse -shots_per_sample and -shots_encode: what this command reports
    needs every shot. */
 PetscErrorCode fm_run_all_shots(const fm_run *run);
-/* fm_run_micro_batch - -micro_batch; says so when ranks stay idle. */
-PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *micro_batch);
+/* fm_run_micro_batch - -micro_batch, or what suits the model; says so when ranks stay idle. */
+PetscErrorCode fm_run_micro_batch(const fm_run *run, const fm_transport *transport,
+                                  int64_t batch, int64_t *micro_batch);
 /* fm_run_load - flow, whitening, observation and weights of fm_run_checkpoint, by -weights. */
 PetscErrorCode fm_run_load(const fm_run *run, fm_transport **transport, fm_real **theta);
 /* fm_run_log_evidence - -log_evidence, or NaN. */

@@ -29,11 +29,13 @@ PetscErrorCode fm_diagnose(fm_target *target, fm_transport *transport, const fm_
 PetscErrorCode fm_diagnosis_clear(fm_diagnosis *diagnosis);
 
 /* Summaries of [count][n] samples, optionally weighted by w [count] (NULL: equal): mean [n],
-   covariance [n][n], and the
+   covariance [n][n] and its diagonal's roots [n], and the
    p-quantile of unknown i (linear interpolation between order statistics). Rank-local. */
 void fm_samples_mean(int64_t count, int64_t n, const double *x, const double *w, double *mean);
 void fm_samples_covariance(int64_t count, int64_t n, const double *x, const double *w,
                            const double *mean, double *cov);
+void fm_samples_std(int64_t count, int64_t n, const double *x, const double *w,
+                    const double *mean, double *std);
 PetscErrorCode fm_samples_quantiles(int64_t count, int64_t n, const double *x, int64_t i,
                                     int np, const double *p, double *quantile);
 

@@ -23,7 +23,7 @@
        flow operators io          flow knows neither of the others; operators and infer may use
        io's store.h
            \   |   /
-             base                 comm, rng, layout, exact sum, options, log
+             base                 comm, rng, layout, exact sum, options, log, fft
 
    To read the code in four files: src/infer/trainer.c, src/infer/posterior.c, src/flow/hint.c,
    operators/dense.c. */

@@ -39,15 +39,21 @@ typedef struct fm_logdet {
   fm_real *x, *y;
 } fm_logdet;
 
+#define FM_LINEAR_CHOICES "none|elementwise|triangular"
+#define FM_PRECISION_CHOICES "full|bf16"
+
 /* What a flow is built from; it goes into the checkpoint whole. */
 typedef struct fm_flow_spec {
   char network[32];      /* a line of networks.def: hint | spline | triangular | elementwise */
-  char variant[32];      /* conditioner output: default | official (method.md section 2) */
+  char variant[32];      /* scales: default | official | bounded (kernels.h) */
   int64_t depth, hidden; /* blocks; width of a conditioner's hidden layers */
   int64_t bins;          /* of a spline (8) */
   double bound;          /* a spline is the identity outside [-bound, bound] (4) */
   int64_t reflections;   /* trainable Householder reflections a block and lane (3) */
   int64_t squeezes;      /* Haar squeezes of images before the first block (0) */
+  int64_t scales;        /* of images: half the channels leave after each scale's blocks (1) */
+  char linear[16];       /* layer at the model's end of x: a name of FM_LINEAR_CHOICES */
+  PetscBool bf16;        /* convolutional conditioners round what they read to bfloat16 */
   fm_shape x, y;         /* y of size 0: unconditional */
 } fm_flow_spec;
 
@@ -100,8 +106,9 @@ PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_directi
 /* fm_kept_create - memory for what one apply leaves to its vjp: with out.kept the conditioners'
    activations are stored by fm_flow_apply and taken up by fm_flow_vjp, whose cost falls to
    about two passes; the memory grows with the depth. Same numbers to rounding, for the rebuilt
-   input is the stored one's. The vjp must be that of the last apply: the same flow, theta,
-   direction and batch. The caller destroys it. */
+   input is the stored one's. The vjp must be at the last apply's samples, with its flow, theta
+   and lanes; it may be of the other direction too, for conditioners see the same either way.
+   The caller destroys it. */
 PetscErrorCode fm_kept_create(const fm_flow *flow, fm_kept **kept);
 PetscErrorCode fm_kept_destroy(fm_kept **kept);
 int64_t fm_kept_bytes(const fm_kept *kept); /* taken so far */
@@ -123,10 +130,15 @@ const fm_real *fm_condition_values(const fm_condition *condition, int64_t *count
 PetscErrorCode fm_condition_restore(const fm_flow *flow, int64_t count, const fm_real *values,
                                     fm_condition **condition);
 
-/* fm_flow_visit_layers - one call a layer in normalizing order: name, kind, lane, number of
-   parameters. For `inspect`. */
-typedef PetscErrorCode (*fm_layer_visitor)(const char *name, const char *kind, fm_lane lane,
-                                           int64_t nparameter, void *context);
+/* fm_flow_visit_layers - one call a layer in normalizing order. For `inspect`. */
+typedef struct fm_layer_facts {
+  const char *name, *kind;
+  fm_lane lane;
+  fm_shape shape; /* of what it transforms, before it */
+  int64_t nparameter;
+  double flop; /* of one sample's apply, a multiply-add counted as two */
+} fm_layer_facts;
+typedef PetscErrorCode (*fm_layer_visitor)(const fm_layer_facts *layer, void *context);
 PetscErrorCode fm_flow_visit_layers(const fm_flow *flow, fm_layer_visitor visit, void *context);
 
 #endif

@@ -41,15 +41,16 @@ typedef struct fm_layer_ops {
      be set to one PetscMalloc'ed block, which the flow frees. */
   PetscErrorCode (*build)(fm_layer *layer, fm_flow *flow);
 
-  /* release - what layer->data owns beside itself; NULL: nothing. */
-  PetscErrorCode (*release)(fm_layer *layer);
-
   /* work - how many numbers of scratch apply and vjp need; NULL: none. */
   int64_t (*work)(const fm_layer *layer, int64_t nb);
 
   /* keep - how many numbers an apply can leave in pass->kept for the vjp of the same pass,
      which need then not compute them again; NULL: none, ever. */
   int64_t (*keep)(const fm_layer *layer, int64_t nb);
+
+  /* flop - operations of one sample's apply, a multiply-add counted as two; NULL: two an
+     element. */
+  double (*flop)(const fm_layer *layer);
 
   /* apply - v is overwritten; logdet [nb] (NULL: not wanted) is added to. */
   void (*apply)(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real *logdet);
@@ -75,7 +76,8 @@ struct fm_layer {
   char name[FM_NAME_MAX]; /* block3.x.hint */
   fm_lane lane;           /* that it transforms */
   fm_shape shape, y;      /* of that lane here, and of the y lane */
-  int64_t size, size_y;   /* numbers a sample in them */
+  int64_t size, size_y;   /* numbers a sample: in `shape`, which may be part of the lane; in
+                             the whole y lane */
   int64_t first, nparameter;
   int64_t reader; /* the how many-th of the layers that read y, in normalizing order */
   void *data;

@@ -1,5 +1,6 @@
 /* The noise model that `likelihood` and `simulate` share:
-   y = F(x) + e, e_i ~ N(0, sigma_i^2) independent. */
+   y = F(x) + e, e_i ~ N(0, sigma_i^2) independent; y = F(x) + P e where the data lie in a
+   subspace (P of fm_operator_restrict). */
 #ifndef FATHOM_LIKELIHOOD_H
 #define FATHOM_LIKELIHOOD_H
 
@@ -10,10 +11,20 @@
    is not positive. */
 PetscErrorCode fm_likelihood_noise_std(MPI_Comm comm, int64_t m, double *sigma);
 
+/* fm_likelihood_noise_of - the same for the data of an operator, [d_size]. Where these lie in a
+   subspace (fm_operator_restrict) the noise is P e, and -noise_std must be one number: another
+   is a user error. */
+PetscErrorCode fm_likelihood_noise_of(MPI_Comm comm, fm_operator *op, double *sigma);
+
 /* fm_likelihood_mask - -data_mask, [m]: which data count; all where it is not given.
    Collective on comm. Fails (user error) where it has not m entries, one is neither 0 nor 1, or
    none is 1. */
 PetscErrorCode fm_likelihood_mask(MPI_Comm comm, int64_t m, PetscBool *counts);
+
+/* fm_likelihood_normaliser - what the likelihood adds to the misfit 1/2 sum r^2 / sigma^2:
+   1/2 sum log(2 pi sigma^2) over the data that count, those of the subspace where there is
+   one. */
+double fm_likelihood_normaliser(const fm_energy *likelihood);
 
 /* fm_likelihood_reason - why sample `s` of the last evaluation of a likelihood was not solved,
    one clause; "" where it was, or where nobody on this rank knows. Borrowed, until the next. */

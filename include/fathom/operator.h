@@ -34,6 +34,19 @@ PetscErrorCode fm_operator_destroy(fm_operator **op);
 PetscErrorCode fm_operator_sizes(fm_operator *op, int64_t *x_size, int64_t *d_size);
 /* fm_operator_grid - x is [rows][columns]; 0 and 0: a plain vector. */
 void fm_operator_grid(const fm_operator *op, int64_t *rows, int64_t *columns);
+/* fm_operator_data_grid - d is an image [rows][columns]; 0 and 0: it is not. */
+void fm_operator_data_grid(const fm_operator *op, int64_t *rows, int64_t *columns);
+
+/* fm_operator_restrict - d = P d, the orthogonal projection onto the subspace where the data
+   lie: F(x) = P F(x) for every x. Noise is P e; of observed data what P removes says nothing
+   about x. Without such a subspace P is the identity. Not collective.
+   d   in, out   [d_size], all of it on every rank
+   Cost: as the operator says, at most one solve's; not counted in the ledger. */
+PetscErrorCode fm_operator_restrict(fm_operator *op, double *d);
+/* fm_operator_rank - the dimension of that subspace, that is the number of data that a
+   likelihood counts; d_size where there is none. */
+int64_t fm_operator_rank(const fm_operator *op);
+
 /* fm_operator_parts - number of parts; a part's d has fm_operator_part_size entries, which
    follow one another in y. */
 PetscErrorCode fm_operator_parts(fm_operator *op, PetscInt *n);

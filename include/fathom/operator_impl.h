@@ -23,6 +23,8 @@ typedef struct fm_operator_ops {
   /* see fm_operator_encode; NULL: it cannot. Refuses with a sentence where the parts' data do
      not have one layout. */
   PetscErrorCode (*encode)(fm_operator *op, const double *sign);
+  /* see fm_operator_restrict; NULL: the data lie anywhere. Goes with `rank`. */
+  PetscErrorCode (*restrict_data)(fm_operator *op, double *d);
   PetscErrorCode (*destroy)(fm_operator *op); /* frees op->data */
 } fm_operator_ops;
 
@@ -32,6 +34,8 @@ struct fm_operator {
   MPI_Comm space; /* borrowed */
   int64_t x_size, d_size;
   int64_t x_rows, x_columns; /* of an x that is a grid; 0 */
+  int64_t d_rows, d_columns; /* of a d that is an image; 0 */
+  int64_t rank;              /* of the subspace of restrict_data; unused without */
   PetscInt nparts;
   char name[32], description[256];
   /* The ranks that make one part's solves together, and on which the Vecs lie: space, unless

@@ -52,6 +52,9 @@ PetscErrorCode fm_option_given(const char *name,
 PetscErrorCode fm_option_integer_in(const char *name, int64_t low, int64_t high,
                                     int64_t *value);
 PetscErrorCode fm_option_real_in(const char *name, double low, double high, double *value);
+/* fm_option_shape - read rows and columns, as 200x300; `what` is for the sentence that refuses
+   anything else: "-name takes WHAT, such as 200x300, not ...". */
+PetscErrorCode fm_option_shape(const char *name, const char *what, int64_t shape[2]);
 /* fm_option_choice - read a text that must be one of "a|b|c"; *index is its place. */
 PetscErrorCode fm_option_choice(const char *name, const char *choices, int *index);
 

@@ -26,7 +26,9 @@ typedef enum fm_stream {
   FM_STREAM_ACCEPT = 14,   /* its Metropolis test and jitter; the same */
   FM_STREAM_CHAIN = 15,    /* where a chain begins */
   FM_STREAM_SHOTS = 16,    /* -shots_per_sample; step */
-  FM_STREAM_ENCODING = 17  /* -shots_encode; step, sample */
+  FM_STREAM_ENCODING = 17, /* -shots_encode; step, sample */
+  FM_STREAM_ROMBERG = 18,  /* -romberg_seed; step: phases, signs, rows */
+  FM_STREAM_MASK = 19      /* -mask_seed */
 } fm_stream;
 
 typedef struct fm_rng {

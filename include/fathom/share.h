@@ -35,6 +35,9 @@ typedef enum fm_share_state {
 PetscErrorCode fm_share_create(int64_t ntheta, fm_share **share);
 PetscErrorCode fm_share_destroy(fm_share **share);
 
+/* fm_share_spare - whether the window may be 20 finer: all sums would be far from its limit. */
+int fm_share_spare(const fm_share *share);
+
 /* fm_share_begin - empty the sums and set the window. */
 void fm_share_begin(fm_share *share, int window);
 

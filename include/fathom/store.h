@@ -118,7 +118,8 @@ PetscErrorCode fm_store_write_rows(fm_store *store, const char *name, int64_t fi
 /* ---- values ---- */
 
 /* fm_store_option_array - the value of an FM_OPTION_ARRAY option: numbers "1,2,3" (shape [3])
-   or "FILE:/dataset". Data in double, to
+   or "FILE:/dataset", or one row of a dataset, "FILE:/dataset[ROW]" (shape [1][...], ROW from
+   0). Data in double, to
    be freed with PetscFree; *data NULL and ndim 0 when the option is not given and has no
    default. A single number has ndim 1,
    shape [1]. NaN or infinite entries are refused, with their index. Collective on comm. */

@@ -20,6 +20,9 @@ typedef struct fm_target {
    -operator, -observed, -noise_std,
    -data_mask, -prior and those of the operator and the prior. Collective on comm->world.
    y       in   [m] observed data that override -observed (from a checkpoint), or NULL
+   Where the operator's data lie in a subspace, target->y is P times -observed
+   (fm_operator_restrict), with a warning where that takes away more than 1e-6 of its energy;
+   what is only rounding, below 1e-12, stays.
    Fails with a sentence on sizes that do not fit. */
 PetscErrorCode fm_target_create(const fm_comm *comm, int64_t n, int64_t m, const double *y,
                                 fm_target **target);

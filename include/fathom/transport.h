@@ -14,6 +14,11 @@
    z_y. */
 typedef enum fm_trained { FM_TRAIN_XLANE = 0, FM_TRAIN_ALL = 1 } fm_trained;
 
+/* Mean and standard deviation over pairs of a latent's |z|^2 / n; std 0: not known. */
+typedef struct fm_typical {
+  double mean, std;
+} fm_typical;
+
 typedef struct fm_transport {
   fm_flow *flow;                           /* owned */
   int64_t n, m;                            /* unknowns, data seen by the y lane (0:
@@ -24,9 +29,15 @@ typedef struct fm_transport {
                                                 none yet */
   fm_condition *condition;                 /* owned; NULL: none yet */
   fm_trained train;
-  fm_real *work; /* micro-batch arrays, grown on demand */
+  double scale;          /* that the pairs' x were divided by (of `patches`); 1 */
+  fm_typical typical[2]; /* of the pretraining's pairs, a lane (typical.h) */
+  PetscBool store;       /* -flow_memory store: an apply keeps its activations for the vjp */
+  fm_kept *kept;         /* owned; those */
+  fm_real *work;         /* micro-batch arrays, grown on demand */
   int64_t nwork;
 } fm_transport;
+
+#define FM_MEMORY_CHOICES "auto|recompute|store"
 
 /* fm_transport_create - build the flow; whitening is the identity until it is set. Not
    collective. */
@@ -72,6 +83,18 @@ void fm_transport_unwhiten(const fm_transport *, int64_t nb, fm_real *x);
    when -train all moves the y lane,
    else the cached condition. */
 fm_lanes fm_transport_lanes(const fm_transport *, int64_t nb, fm_real *x, fm_real *y);
+
+/* fm_transport_kept - for the out lanes of a training pass: memory that stores its activations,
+   NULL where they are recomputed. Owned by the transport. */
+PetscErrorCode fm_transport_kept(fm_transport *, fm_kept **kept);
+
+/* fm_transport_block - samples that are worth going through the flow together; 128 of up to 512
+   unknowns, fewer of more. */
+int64_t fm_transport_block(const fm_transport *);
+
+/* fm_transport_start_samples - of `total` (0: any number), how many the data-dependent start
+   takes: up to 1024 vectors, fewer images, whose pixels count. */
+int64_t fm_transport_start_samples(const fm_transport *, int64_t total);
 
 /* log N(z; 0, I) of one sample. */
 double fm_log_normal(int64_t n, const fm_real *z);

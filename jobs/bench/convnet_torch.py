@@ -1,4 +1,4 @@
-"""One convolutional conditioner in PyTorch, beside jobs/bench/flow.c: the same network and sizes, one thread, float, and the
+"""One convolutional conditioner in PyTorch, beside jobs/bench/convnet.c: the same network and sizes, one thread, float, and the
 same clock (the processor time of this process). `apply` is without gradients; `step` is a forward that keeps what the backward
 needs, and the backward to the input and to all weights, which is fathom's apply + vjp. Each in PyTorch's two layouts, one image
 and four at a time; microseconds an image, the median of several rounds.

@@ -121,6 +121,21 @@ PetscErrorCode fm_option_real_in(const char *name, double low, double high, doub
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_option_shape(const char *name, const char *what, int64_t shape[2]) {
+  const char *text;
+  PetscBool good;
+  char *end;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text(name, &text));
+  shape[0] = strtoll(text, &end, 10);
+  good = end != text && *end == 'x' && isdigit((unsigned char)end[1]);
+  if (good) shape[1] = strtoll(end + 1, &end, 10);
+  fm_check(good && !*end, PETSC_COMM_WORLD, PETSC_ERR_USER,
+           "-%s takes %s, such as 200x300, not '%s'", name, what, text);
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_option_choice(const char *name, const char *choices, int *index) {
   const char *text, *word = choices;
 

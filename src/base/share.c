@@ -185,6 +185,24 @@ fm_share_state fm_share_verdict(fm_share *share) {
   return share->flag[FLAG_OUTSIDE] ? FM_SHARE_OUTSIDE : FM_SHARE_GOOD;
 }
 
+/* With 2^6 for terms that cancel in their sum. */
+int fm_share_spare(const fm_share *share) {
+  const int64_t limit = (int64_t)(HIGH_LIMIT / (double)(1 << 26));
+  int64_t largest = 0;
+
+  for (int64_t i = 0; i < share->n; i++) {
+    const int64_t size = share->hi[i] < 0 ? -share->hi[i] : share->hi[i];
+
+    largest = size > largest ? size : largest;
+  }
+  for (const int64_t *t = share->term; t < share->count; t += 2) {
+    const int64_t size = *t < 0 ? -*t : *t;
+
+    largest = size > largest ? size : largest;
+  }
+  return largest < limit;
+}
+
 double fm_share_term(const fm_share *share, int term) {
   const double v =
       (double)share->term[2 * term] + (double)share->term[2 * term + 1] / LOW_SHIFT;

@@ -217,9 +217,7 @@ static PetscErrorCode build_flow(checking *c) {
   fm_flow_spec spec;
 
   PetscFunctionBegin;
-  PetscCall(PetscMemzero(&spec, sizeof(spec)));
-  PetscCall(fm_run_flow_spec(fm_shape_vector(c->target->n), fm_shape_vector(c->target->m),
-                             PETSC_FALSE, &spec));
+  PetscCall(fm_run_target_spec(c->target, &spec));
   PetscCall(fm_transport_create(&spec, &c->transport));
   PetscCall(fm_run_whiten(c->target, c->transport));
   PetscCall(fm_calloc(fm_flow_layout(c->transport->flow)->size, &c->theta));

@@ -1,9 +1,12 @@
 /* evaluate - how good is q: on pairs, and at one observation. */
 #include "evaluate.h"
+#include "cli/mismatch.h"
 #include "cli/solves.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
+
+#define COVARIANCE 1024 /* unknowns up to which the whole covariance is written */
 
 static PetscErrorCode on_pairs(fm_run *run, fm_transport *t, const fm_real *theta,
                                const char *path) {
@@ -14,12 +17,7 @@ static PetscErrorCode on_pairs(fm_run *run, fm_transport *t, const fm_real *thet
   PetscFunctionBegin;
   PetscCall(fm_dataset_open(run->comm.world, path, &data));
   count = fm_dataset_count(data);
-  fm_check(fm_shape_size(fm_dataset_shape_x(data)) == t->n, run->comm.world, PETSC_ERR_USER,
-           "/x of '%s' has %lld unknowns a row, the flow has %lld", path,
-           (long long)fm_shape_size(fm_dataset_shape_x(data)), (long long)t->n);
-  fm_check(!t->m || fm_shape_size(fm_dataset_shape_y(data)) == t->m, run->comm.world,
-           PETSC_ERR_USER, "/y of '%s' has %lld data a row, the flow is conditioned on %lld",
-           path, (long long)fm_shape_size(fm_dataset_shape_y(data)), (long long)t->m);
+  PetscCall(fm_run_pairs_fit(run, t, data, path));
   PetscCall(fm_calloc(count, &row));
   for (int64_t i = 0; i < count; i++) row[i] = i;
   PetscCall(fm_pairs_loss(&run->comm, t, theta, data, count, row, &nll, &se, &nll_y));
@@ -36,16 +34,17 @@ static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d
                                    double log_evidence) {
   const double p[] = {0.05, 0.5, 0.95};
   const int64_t one[] = {n}, two[] = {n, n}, three[] = {n, 3}, count[] = {d->count};
+  const int64_t ncov = n <= COVARIANCE ? n * n : 0;
   double *mean, *std, *cov, *quantile;
   char path[PETSC_MAX_PATH_LEN];
   fm_store *store;
 
   PetscFunctionBegin;
-  PetscCall(PetscCalloc4(n, &mean, n, &std, n * n, &cov, 3 * n, &quantile));
+  PetscCall(PetscCalloc4(n, &mean, n, &std, ncov, &cov, 3 * n, &quantile));
   if (d->x) {
     fm_samples_mean(d->count, n, d->x, NULL, mean);
-    fm_samples_covariance(d->count, n, d->x, NULL, mean, cov);
-    for (int64_t i = 0; i < n; i++) std[i] = sqrt(cov[i * n + i]);
+    if (ncov) fm_samples_covariance(d->count, n, d->x, NULL, mean, cov);
+    fm_samples_std(d->count, n, d->x, NULL, mean, std);
     for (int64_t i = 0; i < n; i++)
       PetscCall(fm_samples_quantiles(d->count, n, d->x, i, 3, p, quantile + 3 * i));
   }
@@ -57,7 +56,7 @@ static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d
   PetscCall(fm_store_write(store, "/kl_se", FM_FLOAT64, 0, NULL, &d->kl_se));
   PetscCall(fm_store_write(store, "/mean", FM_FLOAT64, 1, one, mean));
   PetscCall(fm_store_write(store, "/std", FM_FLOAT64, 1, one, std));
-  PetscCall(fm_store_write(store, "/covariance", FM_FLOAT64, 2, two, cov));
+  if (ncov) PetscCall(fm_store_write(store, "/covariance", FM_FLOAT64, 2, two, cov));
   PetscCall(fm_store_write(store, "/quantiles_05_50_95", FM_FLOAT64, 2, three, quantile));
   PetscCall(fm_store_write(store, "/log_weight", FM_FLOAT64, 1, count, d->log_weight));
   PetscCall(fm_weights_write(run, n, d, store));
@@ -112,6 +111,8 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   PetscCall(fm_run_solves(run, target->op, &solves));
   PetscCall(fm_result(run->results, "diagnostic_F",
                       (double)solves.count[FM_DIAGNOSTIC][FM_SOLVE_F], "solves"));
+  PetscCall(fm_judge_data(run, t));
+  PetscCall(fm_judge_prior(run, target, t, theta));
   PetscCall(fm_report_moments(run, d.count, t->n, d.x));
   PetscCall(write_arrays(run, t->n, &d, log_evidence));
   PetscCall(fm_diagnosis_clear(&d));

@@ -5,13 +5,12 @@
 #include "fathom/likelihood.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
-#include <math.h>
 
 typedef struct {
   fm_run *run;
   fm_operator *op;
   fm_energy *likelihood; /* NULL: data only */
-  double *models, *y, *misfit, normaliser;
+  double *models, *y, *misfit;
   int64_t n, m, count, first, mine;
   fm_real *x, *data, *gradient;
 } forwarding;
@@ -58,8 +57,6 @@ static PetscErrorCode read_models(forwarding *f) {
 /* The misfit is 1/2 sum r^2 / sigma^2: -log likelihood less its normaliser. */
 static PetscErrorCode prepare_misfit(forwarding *f) {
   int64_t shape[FM_STORE_NDIM], count = 1;
-  PetscBool *counts;
-  double *sigma;
   int ndim;
 
   PetscFunctionBegin;
@@ -68,15 +65,10 @@ static PetscErrorCode prepare_misfit(forwarding *f) {
   fm_check(f->y && count == f->m, f->run->comm.world, PETSC_ERR_USER,
            "-gradient needs -observed with %lld data, got %lld", (long long)f->m,
            (long long)(f->y ? count : 0));
+  PetscCall(fm_operator_restrict(f->op, f->y));
   PetscCall(fm_energy_create("likelihood",
                              &(fm_energy_inputs){&f->run->comm, f->n, f->op, f->m, f->y},
                              &f->likelihood));
-  PetscCall(PetscMalloc2(f->m, &sigma, f->m, &counts));
-  PetscCall(fm_likelihood_noise_std(f->run->comm.world, f->m, sigma));
-  PetscCall(fm_likelihood_mask(f->run->comm.world, f->m, counts));
-  for (int64_t i = 0; i < f->m; i++)
-    if (counts[i]) f->normaliser += 0.5 * log(2. * PETSC_PI * sigma[i] * sigma[i]);
-  PetscCall(PetscFree2(sigma, counts));
   PetscFunctionReturn(0);
 }
 
@@ -124,7 +116,7 @@ static PetscErrorCode run_one(forwarding *f, int64_t i, double *d, char *reason,
         reason, size,
         "the misfit of model %lld is not finite or too large: check -noise_std and the units",
         (long long)sample));
-  f->misfit[i] -= f->normaliser;
+  f->misfit[i] -= fm_likelihood_normaliser(f->likelihood);
   PetscFunctionReturn(0);
 }
 

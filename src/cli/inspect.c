@@ -101,24 +101,38 @@ static PetscErrorCode print_dataset(fm_store *store, const char *name) {
 }
 
 /* The layers of the network that the checkpoint holds. */
-static PetscErrorCode show_layer(const char *name, const char *kind, fm_lane lane,
-                                 int64_t nparameter, void *context) {
+static PetscErrorCode show_layer(const fm_layer_facts *layer, void *context) {
+  const fm_shape s = layer->shape;
+  double *flop = (double *)context;
+  char shape[64];
+
   PetscFunctionBegin;
-  fm_log("  %-28s %-12s %s %10lld", name, kind, lane == FM_LANE_X ? "x" : "y",
-         (long long)nparameter);
+  *flop += layer->flop;
+  if (fm_shape_pixels(s) > 1)
+    PetscCall(PetscSNPrintf(shape, sizeof(shape), "%lldx%lldx%lld", (long long)s.c,
+                            (long long)s.n[0], (long long)s.n[1]));
+  else
+    PetscCall(PetscSNPrintf(shape, sizeof(shape), "%lld", (long long)s.c));
+  fm_log("  %-24s %-12s %-4s %12s %10lld %12.4g", layer->name, layer->kind,
+         layer->lane == FM_LANE_X ? "x" : "y", shape, (long long)layer->nparameter,
+         layer->flop);
   PetscFunctionReturn(0);
 }
 
 static PetscErrorCode show_network(const fm_run *run, const char *path) {
   fm_transport *transport;
   fm_real *theta;
+  double flop = 0;
 
   PetscFunctionBegin;
   PetscCall(fm_checkpoint_load(run->comm.world, path, FM_WEIGHTS_LAST, &transport, &theta));
-  fm_log("network, in normalizing order:\n  %-28s %-12s %s %10s", "layer", "kind", "lane",
-         "parameters");
-  PetscCall(fm_flow_visit_layers(transport->flow, show_layer, NULL));
-  fm_log("  %-28s %-12s   %10lld", "all", "", (long long)fm_flow_layout(transport->flow)->size);
+  fm_log(
+      "network, in normalizing order (FLOP: of one sample's pass; a training step takes about "
+      "three or, recomputing, four times as many):\n  %-24s %-12s %-4s %12s %10s %12s",
+      "layer", "kind", "lane", "shape", "parameters", "FLOP");
+  PetscCall(fm_flow_visit_layers(transport->flow, show_layer, &flop));
+  fm_log("  %-24s %-12s %-4s %12s %10lld %12.4g", "all", "", "", "",
+         (long long)fm_flow_layout(transport->flow)->size, flop);
   PetscCall(PetscFree(theta));
   PetscCall(fm_transport_destroy(&transport));
   PetscFunctionReturn(0);

@@ -1,5 +1,6 @@
 #include "cli/options.h"
 #include "fathom/checkpoint.h"
+#include "fathom/dataset.h"
 
 #define TRAINING "pretrain refine check" /* check -at repeats steps of a run */
 #define READING "sample evaluate"
@@ -17,7 +18,7 @@ const fm_option fm_cli_options[] = {
     /* the problem */
     {"operator", FM_OPTION_TEXT, "", PHYSICS, "forward operator (help operators)"},
     {"observed", FM_OPTION_ARRAY, "", PHYSICS " sample",
-     "observed data: y1,y2,... or FILE:/dataset"},
+     "observed data: y1,y2,..., FILE:/dataset or FILE:/dataset[ROW]"},
     {"prior", FM_OPTION_TEXT, "", PHYSICS, "prior (help priors)"},
     {"log_evidence", FM_OPTION_TEXT, "", "refine evaluate",
      "log p(y) where it is known: turns J into KL; without it kl and kl_se of a history are of "
@@ -25,18 +26,44 @@ const fm_option fm_cli_options[] = {
     /* data */
     {"pairs", FM_OPTION_TEXT, "", "pretrain evaluate",
      "HDF5 file with /x [n][...] and /y [n][...]"},
-    {"pairs_count", FM_OPTION_INTEGER, "5000", "simulate", "number of pairs"},
-    {"models", FM_OPTION_ARRAY, "", "forward",
-     "models [count][...]: FILE:/dataset, or one as a list"},
+    {"pairs_count", FM_OPTION_INTEGER, "5000", "simulate",
+     "number of pairs; with -models, where it is not given: all"},
+    {"pairs_first", FM_OPTION_INTEGER, "0", "simulate",
+     "index of the first pair, which names its noise and its draw or row of -models"},
+    {"models", FM_OPTION_ARRAY, "", "forward simulate",
+     "models [count][...]: FILE:/dataset, or one as a list (forward); simulate takes them in "
+     "place of -prior"},
     {"at", FM_OPTION_TEXT, "", "check",
      "STEP,SAMPLE of a training run to examine, with that run's other options"},
     {"run", FM_OPTION_TEXT, "", "check", "-at: the -out folder of that run"},
     {"gradient", FM_OPTION_FLAG, "", "forward",
      "also the misfit to -observed and its gradient"},
+    /* images of field data */
+    {"segy", FM_OPTION_TEXT, "", "patches", "SEG-Y section: big-endian, format 1, 3 or 5"},
+    {"patch_shape", FM_OPTION_TEXT, "64x64", "patches",
+     "samples and traces of a patch, as NTxNX"},
+    {"patch_traces", FM_OPTION_TEXT, "", "patches",
+     "traces of the window, FIRST:END counted from 0, END not among them; default: all"},
+    {"patch_samples", FM_OPTION_TEXT, "", "patches",
+     "samples of the window, FIRST:END counted from 0; default: all"},
+    {"patch_count", FM_OPTION_INTEGER, "0", "patches",
+     "patches at random places of the window; 0: on a regular stride"},
+    {"patch_stride", FM_OPTION_TEXT, "", "patches",
+     "samples and traces from patch to patch, as NTxNX; default: those of a patch"},
+    {"patch_scale_from", FM_OPTION_TEXT, "", "patches",
+     "patches whose scale to divide by (unknowns: that of the training set); default: the root "
+     "mean square of these patches"},
+    {"images", FM_OPTION_ARRAY, "", "export",
+     "images [...][time][trace] to write as SEG-Y: FILE:/dataset, or one: FILE:/dataset[ROW]"},
+    {"segy_format", FM_OPTION_TEXT, "ibm", "export", "numbers of the SEG-Y file: ibm|ieee"},
+    {"segy_dt", FM_OPTION_REAL, "0.004", "export", "its sample interval in seconds"},
+    {"segy_factor", FM_OPTION_REAL, "1", "export",
+     "what the images are multiplied by (of patches: their attribute scale)"},
     /* the flow */
     {"flow", FM_OPTION_TEXT, "hint", TRAINING, "network: hint|spline|triangular|elementwise"},
     {"flow_variant", FM_OPTION_TEXT, "default", TRAINING,
-     "conditioner output: default (2 sigmoid) or official (ReLU, sigmoid)"},
+     "scales of a coupling: default (2 sigmoid), official (ReLU, sigmoid) or bounded "
+     "(exp(2 tanh), for images)"},
     {"flow_depth", FM_OPTION_INTEGER, "8", TRAINING, "blocks"},
     {"flow_hidden", FM_OPTION_INTEGER, "64", TRAINING,
      "width of a conditioner's hidden layers"},
@@ -46,7 +73,18 @@ const fm_option fm_cli_options[] = {
     {"flow_reflections", FM_OPTION_INTEGER, "3", TRAINING,
      "Householder reflections a block and lane"},
     {"flow_squeezes", FM_OPTION_INTEGER, "0", TRAINING,
-     "Haar squeezes of images before the first block (-flow hint)"},
+     "Haar squeezes of images before the first block (-flow hint); 0: x is a vector"},
+    {"flow_scales", FM_OPTION_INTEGER, "1", TRAINING,
+     "scales that the blocks are shared out to: before each further one half of the channels "
+     "are finished and the others squeezed again"},
+    {"flow_linear", FM_OPTION_TEXT, "none", TRAINING,
+     "a linear layer at the model's end of x: " FM_LINEAR_CHOICES},
+    {"flow_precision", FM_OPTION_TEXT, "full", TRAINING " " READING " reference",
+     "what convolutional conditioners compute with: " FM_PRECISION_CHOICES
+     " (bf16: on a CPU that has it; scales, shifts and log-determinants stay in float)"},
+    {"flow_memory", FM_OPTION_TEXT, "auto", TRAINING,
+     "activations for the backward pass: " FM_MEMORY_CHOICES
+     " (recompute: memory does not grow with the depth; auto: store with bf16)"},
     {"flow_conditional", FM_OPTION_FLAG, "true", TRAINING,
      "whether the flow sees the data; false: a flow of x alone"},
     /* training */
@@ -64,8 +102,8 @@ const fm_option fm_cli_options[] = {
     {"latents", FM_OPTION_INTEGER, "0", "refine check",
      "a fixed set of so many latents (with -estimator total); 0: fresh"},
     {"batch_size", FM_OPTION_INTEGER, "64", TRAINING, "samples a step"},
-    {"micro_batch", FM_OPTION_INTEGER, "16", TRAINING,
-     "samples a piece of work; results do not depend on the ranks"},
+    {"micro_batch", FM_OPTION_INTEGER, "0", TRAINING,
+     "samples a piece of work; results do not depend on the ranks; 0: 16 vectors, 1 image"},
     {"epochs", FM_OPTION_INTEGER, "25", TRAINING,
      "passes over the pairs, the fixed latents or -steps_per_epoch"},
     {"steps_per_epoch", FM_OPTION_INTEGER, "16", "refine check",
@@ -125,11 +163,14 @@ const fm_option fm_cli_options[] = {
      "also the mean of a function of each unknown: none|exp"},
     /* reading */
     {"samples", FM_OPTION_INTEGER, "1000", "sample", "posterior samples to draw"},
+    {"truth", FM_OPTION_ARRAY, "", "sample",
+     "the true model where it is known, a list or FILE:/dataset[ROW]: SNR and coverage"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
 PetscErrorCode fm_cli_declare(void) {
   PetscFunctionBegin;
   PetscCall(fm_options_declare(fm_cli_options));
+  PetscCall(fm_options_declare(fm_dataset_options));
   PetscCall(fm_operators_declare_options());
   PetscCall(fm_energies_declare_options());
   PetscFunctionReturn(0);

@@ -2,10 +2,12 @@
 #include "fathom/command.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
+#include "fathom/typical.h"
 #include <math.h>
 
 typedef struct {
   fm_run *run;
+  const char *path;
   fm_dataset *data;
   int64_t nrow, nvalid, *row; /* row: validation first, then training */
   fm_transport *transport;
@@ -20,6 +22,7 @@ static PetscErrorCode open_pairs(fm_run *run, pretraining *p) {
   PetscFunctionBegin;
   p->run = run;
   PetscCall(fm_option_text("pairs", &path));
+  p->path = path;
   fm_check(path[0], run->comm.world, PETSC_ERR_USER,
            "no pairs: give -pairs FILE.h5 with /x [n][...] and /y [n][...]");
   PetscCall(fm_option_real_in("validation_fraction", 0., 0.9, &fraction));
@@ -50,6 +53,7 @@ static PetscErrorCode build_transport(pretraining *p) {
   PetscCall(
       fm_dataset_moments(p->data, p->nrow, p->row + p->nvalid, moments, x_std, y_mean, y_std));
   PetscCall(fm_transport_whiten(p->transport, moments, x_std, y_mean, y_std));
+  p->transport->scale = fm_dataset_scale(p->data);
   PetscCall(PetscFree(moments));
   PetscFunctionReturn(0);
 }
@@ -58,14 +62,19 @@ static PetscErrorCode build_transport(pretraining *p) {
    say. */
 static PetscErrorCode keep_whitening(const pretraining *p, const char *path,
                                      fm_weights weights) {
+  const fm_flow_spec *mine = fm_flow_get_spec(p->transport->flow), *spec;
   fm_transport *old;
   fm_real *theta;
 
   PetscFunctionBegin;
   PetscCall(fm_checkpoint_load(p->run->comm.world, path, weights, &old, &theta));
-  if (old->n == p->transport->n && old->m == p->transport->m)
+  spec = fm_flow_get_spec(old->flow);
+  if (!memcmp(&spec->x, &mine->x, sizeof(mine->x)) &&
+      !memcmp(&spec->y, &mine->y, sizeof(mine->y))) {
+    PetscCall(fm_run_pairs_fit(p->run, old, p->data, p->path));
     PetscCall(
         fm_transport_whiten(p->transport, old->x_mean, old->x_std, old->y_mean, old->y_std));
+  }
   PetscCall(PetscFree(theta));
   PetscCall(fm_transport_destroy(&old));
   PetscFunctionReturn(0);
@@ -104,12 +113,17 @@ static PetscErrorCode begin(pretraining *p) {
   PetscFunctionReturn(0);
 }
 
-/* Validation at each epoch's end: the averaged weights with the least loss are kept. */
+/* What its latents look like, and validation, at each epoch's end: the averaged weights with
+   the least loss are kept. */
 static PetscErrorCode validate(fm_trainer *t, void *context) {
   const pretraining *p = (const pretraining *)context;
+  const PetscBool none = p->nvalid ? PETSC_FALSE : PETSC_TRUE;
   double nll, se;
 
   PetscFunctionBegin;
+  PetscCall(fm_typical_of_pairs(&p->run->comm, p->transport, t->average, p->data,
+                                none ? p->nrow : p->nvalid, p->row));
+  if (none) PetscFunctionReturn(0);
   PetscCall(fm_pairs_loss(&p->run->comm, p->transport, t->average, p->data, p->nvalid, p->row,
                           &nll, &se, NULL));
   PetscCall(fm_history_append(t->history, "validation_nll", nll));
@@ -130,12 +144,13 @@ static PetscErrorCode train(pretraining *p) {
 
   PetscFunctionBegin;
   PetscCall(fm_option_integer_in("batch_size", 1, 1 << 24, &inputs.batch));
+  PetscCall(fm_run_flow_memory(p->transport));
   PetscCall(fm_pairs_create(&inputs, &p->objective));
   PetscCall(fm_run_trainer_inputs(p->run, p->transport, p->objective, "none", &trainer));
   PetscCall(fm_trainer_create(&trainer, &p->trainer));
   PetscCall(begin(p));
   if (p->nvalid) watch.every = fm_objective_steps_per_epoch(p->objective);
-  if (p->nvalid) watch.evaluate = validate;
+  watch.evaluate = validate;
   PetscCall(fm_train(p->run, p->trainer, &watch));
   PetscFunctionReturn(0);
 }

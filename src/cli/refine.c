@@ -1,5 +1,6 @@
 /* refine - reverse KL at one observation with the operator in the loop: eq. (6) from pretrained
    weights, eq. (2) from scratch. */
+#include "cli/mismatch.h"
 #include "cli/refinement.h"
 #include "cli/solves.h"
 #include "fathom/log.h"
@@ -127,6 +128,17 @@ static PetscErrorCode report(refinement *r) {
   PetscFunctionReturn(0);
 }
 
+/* Is this what the flow was pretrained on, and does the prior know such models? */
+static PetscErrorCode judge(refinement *r) {
+  fm_trainer *t = r->set.trainer;
+
+  PetscFunctionBegin;
+  PetscCall(fm_judge_data(r->set.run, r->set.transport));
+  PetscCall(fm_transport_refresh(r->set.transport, t->average));
+  PetscCall(fm_judge_prior(r->set.run, r->set.target, r->set.transport, t->average));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode train(refinement *r) {
   fm_watch watch = {0, evaluate, r, 0.5};
   PetscBool resumed;
@@ -150,6 +162,7 @@ PetscErrorCode fm_command_refine(fm_run *run) {
   PetscCall(fm_refinement_create(run, &r.set));
   PetscCall(train(&r));
   PetscCall(report(&r));
+  PetscCall(judge(&r));
   PetscCall(fm_refinement_clear(&r.set));
   PetscFunctionReturn(0);
 }

@@ -15,6 +15,8 @@ static PetscErrorCode respecify(fm_refinement *r, const char *path, fm_weights w
   if (!memcmp(&spec, fm_flow_get_spec(old->flow), sizeof(spec))) PetscFunctionReturn(0);
   PetscCall(fm_transport_create(&spec, &made));
   PetscCall(fm_transport_whiten(made, old->x_mean, old->x_std, old->y_mean, old->y_std));
+  PetscCall(PetscArraycpy(made->typical, old->typical, 2));
+  made->scale = old->scale;
   PetscCall(PetscFree(r->start));
   PetscCall(fm_calloc(fm_flow_layout(made->flow)->size, &r->start));
   PetscCall(fm_checkpoint_warm_start(r->run->comm.world, path, weights,
@@ -45,9 +47,7 @@ static PetscErrorCode from_scratch(fm_refinement *r) {
 
   PetscFunctionBegin;
   PetscCall(fm_target_create(&r->run->comm, 0, 0, NULL, &r->target));
-  PetscCall(PetscMemzero(&spec, sizeof(spec)));
-  PetscCall(fm_run_flow_spec(fm_shape_vector(r->target->n), fm_shape_vector(r->target->m),
-                             PETSC_FALSE, &spec));
+  PetscCall(fm_run_target_spec(r->target, &spec));
   PetscCall(fm_transport_create(&spec, &r->transport));
   PetscCall(fm_run_whiten(r->target, r->transport));
   PetscCall(fm_calloc(fm_flow_layout(r->transport->flow)->size, &r->start));
@@ -86,6 +86,7 @@ PetscErrorCode fm_refinement_create(fm_run *run, fm_refinement *r) {
     PetscCall(from_checkpoint(r, path));
   else
     PetscCall(from_scratch(r));
+  PetscCall(fm_run_flow_memory(r->transport));
   PetscCall(build_objective(r));
   PetscCall(fm_run_trainer_inputs(r->run, r->transport, r->objective,
                                   fm_operator_describe(r->target->op), &inputs));

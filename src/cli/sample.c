@@ -1,10 +1,9 @@
 /* sample - posterior samples x = T(z) in the user's units. */
-#include "fathom/command.h"
+#include "cli/maps.h"
+#include "cli/mismatch.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
-
-#define BLOCK 128
 
 /* Condition on -observed where it is given, else on what the checkpoint was refined at. */
 static PetscErrorCode observe(const fm_run *run, fm_transport *t, const fm_real *theta) {
@@ -29,12 +28,13 @@ static PetscErrorCode observe(const fm_run *run, fm_transport *t, const fm_real 
 
 static PetscErrorCode generate(const fm_run *run, fm_transport *t, const fm_real *theta,
                                int64_t first, int64_t count, fm_real *x) {
+  const int64_t block = fm_transport_block(t);
   fm_real *z, *logdet;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2(BLOCK * t->n, &z, BLOCK, &logdet));
-  for (int64_t at = 0; at < count; at += BLOCK) {
-    const int64_t nb = PetscMin(BLOCK, count - at);
+  PetscCall(PetscMalloc2(block * t->n, &z, block, &logdet));
+  for (int64_t at = 0; at < count; at += block) {
+    const int64_t nb = PetscMin(block, count - at);
 
     for (int64_t s = 0; s < nb; s++)
       fm_rng_normal((fm_rng){run->seed, FM_STREAM_SAMPLE}, 0, (uint64_t)(first + at + s),
@@ -65,61 +65,27 @@ static PetscErrorCode write_samples(const fm_run *run, const fm_transport *t, in
   PetscFunctionReturn(0);
 }
 
-/* Mean and std of whitened unknown i over all ranks: whitened numbers are of the order of one,
-   so that their exact sums lose nothing whatever the user's units. */
-static PetscErrorCode moments(const fm_run *run, const fm_transport *t, int64_t i,
-                              int64_t total, int64_t count, const fm_real *x, double *mean,
-                              double *std) {
-  fm_exact sum[2] = {{0, 0}, {0, 0}};
-
-  PetscFunctionBegin;
-  for (int64_t s = 0; s < count; s++) {
-    const double w = ((double)x[s * t->n + i] - t->x_mean[i]) / t->x_std[i];
-
-    fm_exact_add(&sum[0], w);
-    fm_exact_add(&sum[1], w * w);
-  }
-  PetscCall(fm_exact_reduce(sum, 2, run->comm.sample));
-  *mean = fm_exact_value(sum[0]) / (double)total;
-  *std = sqrt(PetscMax(0., fm_exact_value(sum[1]) / (double)total - *mean * *mean));
-  PetscFunctionReturn(0);
-}
-
-static PetscErrorCode report(fm_run *run, const fm_transport *t, int64_t total, int64_t count,
-                             const fm_real *x) {
-  double mean, std;
-  char name[64];
-
-  PetscFunctionBegin;
-  PetscCall(fm_result(run->results, "samples", (double)total, "1"));
-  for (int64_t i = 0; i < t->n && t->n <= 16; i++) {
-    PetscCall(moments(run, t, i, total, count, x, &mean, &std));
-    PetscCall(PetscSNPrintf(name, sizeof(name), "mean_%d", (int)i + 1));
-    PetscCall(fm_result(run->results, name, t->x_mean[i] + t->x_std[i] * mean, "model"));
-    PetscCall(PetscSNPrintf(name, sizeof(name), "std_%d", (int)i + 1));
-    PetscCall(fm_result(run->results, name, t->x_std[i] * std, "model"));
-  }
-  PetscFunctionReturn(0);
-}
-
 PetscErrorCode fm_command_sample(fm_run *run) {
   fm_transport *t;
   fm_real *theta, *x;
-  int64_t total, first, count;
+  int64_t total, first, count, block;
   PetscMPIInt space;
 
   PetscFunctionBegin;
   PetscCall(fm_option_integer_in("samples", 1, (int64_t)1 << 40, &total));
   PetscCall(fm_run_load(run, &t, &theta));
   PetscCall(observe(run, t, theta));
-  PetscCall(fm_comm_share(&run->comm, (total + BLOCK - 1) / BLOCK, &first, &count));
-  count = PetscMax(0, PetscMin(total, (first + count) * BLOCK) - first * BLOCK);
-  first *= BLOCK;
+  block = fm_transport_block(t);
+  PetscCall(fm_comm_share(&run->comm, (total + block - 1) / block, &first, &count));
+  count = PetscMax(0, PetscMin(total, (first + count) * block) - first * block);
+  first *= block;
   PetscCall(fm_calloc(count * t->n, &x));
   PetscCall(generate(run, t, theta, first, count, x));
   PetscCallMPI(MPI_Comm_rank(run->comm.space, &space));
   PetscCall(write_samples(run, t, total, PetscMin(first, total), space ? 0 : count, x));
-  PetscCall(report(run, t, total, count, x));
+  PetscCall(fm_result(run->results, "samples", (double)total, "1"));
+  PetscCall(fm_maps(run, t, total, count, x));
+  PetscCall(fm_judge_data(run, t));
   PetscCall(PetscFree(x));
   PetscCall(PetscFree(theta));
   PetscCall(fm_transport_destroy(&t));

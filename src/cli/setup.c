@@ -64,6 +64,96 @@ static PetscErrorCode spec_real(const char *name, PetscBool keep, double low, do
   PetscFunctionReturn(0);
 }
 
+/* A text that must be one of the choices. */
+static PetscErrorCode spec_choice(const char *name, const char *choices, PetscBool keep,
+                                  char *field, size_t length) {
+  int which;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice(name, choices, &which));
+  PetscCall(spec_text(name, keep, field, length));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode spec_precision(PetscBool keep, PetscBool *bf16) {
+  PetscBool read;
+  int which;
+
+  PetscFunctionBegin;
+  PetscCall(given_or("flow_precision", keep, &read));
+  PetscCall(fm_option_choice("flow_precision", FM_PRECISION_CHOICES, &which));
+  if (read) *bf16 = which ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(0);
+}
+
+static fm_shape image_or_vector(PetscBool image, int64_t rows, int64_t columns, int64_t size) {
+  const fm_shape shape = {1, {rows, columns, 1}};
+
+  return image && rows ? shape : fm_shape_vector(size);
+}
+
+PetscErrorCode fm_run_target_spec(const fm_target *target, fm_flow_spec *spec) {
+  int64_t rows, columns, d_rows, d_columns, squeezes;
+  PetscBool image;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(spec, sizeof(*spec)));
+  PetscCall(fm_option_integer_in("flow_squeezes", 0, 16, &squeezes));
+  image = squeezes ? PETSC_TRUE : PETSC_FALSE;
+  fm_operator_grid(target->op, &rows, &columns);
+  fm_operator_data_grid(target->op, &d_rows, &d_columns);
+  PetscCall(fm_run_flow_spec(image_or_vector(image, rows, columns, target->n),
+                             image_or_vector(image, d_rows, d_columns, target->m), PETSC_FALSE,
+                             spec));
+  PetscFunctionReturn(0);
+}
+
+/* "1x64x64", or "8" */
+static void shape_text(fm_shape s, char *text, size_t length) {
+  if (fm_shape_pixels(s) > 1)
+    snprintf(text, length, "%lldx%lldx%lld", (long long)s.c, (long long)s.n[0],
+             (long long)s.n[1]);
+  else
+    snprintf(text, length, "%lld", (long long)s.c);
+}
+
+static PetscErrorCode shape_fits(const fm_run *run, const char *lane, const char *path,
+                                 fm_shape data, fm_shape flow) {
+  char has[96], takes[96];
+
+  PetscFunctionBegin;
+  shape_text(data, has, sizeof(has));
+  shape_text(flow, takes, sizeof(takes));
+  fm_check(!memcmp(&data, &flow, sizeof(data)), run->comm.world, PETSC_ERR_USER,
+           "a row of %s in '%s' is %s, the flow takes %s", lane, path, has, takes);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_pairs_fit(const fm_run *run, const fm_transport *transport,
+                                const fm_dataset *data, const char *path) {
+  const fm_flow_spec *spec = fm_flow_get_spec(transport->flow);
+  const double scale = fm_dataset_scale(data);
+
+  PetscFunctionBegin;
+  PetscCall(shape_fits(run, "/x", path, fm_dataset_shape_x(data), spec->x));
+  if (transport->m) PetscCall(shape_fits(run, "/y", path, fm_dataset_shape_y(data), spec->y));
+  fm_check(scale == transport->scale, run->comm.world, PETSC_ERR_USER,
+           "/x of '%s' was divided by %.9g, but the flow was trained on numbers divided by "
+           "%.9g: cut the patches with -patch_scale_from the training set",
+           path, scale, transport->scale);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_flow_memory(fm_transport *transport) {
+  const PetscBool bf16 = fm_flow_get_spec(transport->flow)->bf16;
+  int which;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("flow_memory", FM_MEMORY_CHOICES, &which));
+  transport->store = which == 2 || (which == 0 && bf16) ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(0);
+}
+
 /* The linear networks have no y lane. */
 static PetscBool network_reads_y(const char *network) {
   return !strcmp(network, "hint") || !strcmp(network, "spline") ? PETSC_TRUE : PETSC_FALSE;
@@ -81,6 +171,10 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
   PetscCall(spec_real("flow_bound", keep, 0.01, 1e4, &spec->bound));
   PetscCall(spec_integer("flow_reflections", keep, 0, 1024, &spec->reflections));
   PetscCall(spec_integer("flow_squeezes", keep, 0, 16, &spec->squeezes));
+  PetscCall(spec_integer("flow_scales", keep, 1, 16, &spec->scales));
+  PetscCall(
+      spec_choice("flow_linear", FM_LINEAR_CHOICES, keep, spec->linear, sizeof(spec->linear)));
+  PetscCall(spec_precision(keep, &spec->bf16));
   if (keep) PetscFunctionReturn(0);
   PetscCall(fm_option_flag("flow_conditional", &conditional));
   spec->x = x;
@@ -89,12 +183,15 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_run_micro_batch(const fm_run *run, int64_t batch, int64_t *micro_batch) {
+PetscErrorCode fm_run_micro_batch(const fm_run *run, const fm_transport *transport,
+                                  int64_t batch, int64_t *micro_batch) {
+  const fm_shape x = fm_flow_get_spec(transport->flow)->x;
   PetscMPIInt ranks;
   int64_t pieces;
 
   PetscFunctionBegin;
-  PetscCall(fm_option_integer_in("micro_batch", 1, 1 << 24, micro_batch));
+  PetscCall(fm_option_integer_in("micro_batch", 0, 1 << 24, micro_batch));
+  if (!*micro_batch) *micro_batch = fm_shape_pixels(x) > 1 ? 1 : 16;
   pieces = (batch + *micro_batch - 1) / *micro_batch;
   fm_check(pieces <= FM_SHARE_LIMIT, run->comm.world, PETSC_ERR_USER,
            "-batch_size %lld in pieces of -micro_batch %lld are %lld contributions, at most "
@@ -218,7 +315,8 @@ PetscErrorCode fm_run_trainer_inputs(const fm_run *run, fm_transport *transport,
   inputs->command = run->command;
   inputs->settings = run->settings;
   inputs->operator_text = operator_text;
-  PetscCall(fm_run_micro_batch(run, fm_objective_batch(objective, 0), &inputs->micro_batch));
+  PetscCall(fm_run_micro_batch(run, transport, fm_objective_batch(objective, 0),
+                               &inputs->micro_batch));
   PetscCall(fm_option_real_in("clip_norm", 0., 1e300, &inputs->clip));
   PetscCall(fm_option_real_in("average_power", 0., 1e6, &inputs->average_power));
   PetscCall(fm_option_real_in("max_failed_fraction", 0., 1., &inputs->max_failed_fraction));

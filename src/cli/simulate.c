@@ -1,45 +1,156 @@
-/* simulate - pairs (x, y): x from the prior, y = F(x) + e. */
+/* simulate - pairs (x, y): x from the prior or from a file, y = F(x) + e; e is P e where the
+   operator's data lie in a subspace. */
 #include "cli/solves.h"
 #include "fathom/gather.h"
 #include "fathom/likelihood.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
+#include <math.h>
 
-#define BLOCK 256 /* pairs written at once by a rank */
+#define MOST_BLOCK 256        /* pairs written at once by a rank, */
+#define BLOCK_NUMBERS 8388608 /* and numbers in them */
+
+#define MOST_INDEX ((int64_t)1 << 42) /* rng.h names fewer than 2^44 draws */
 
 #define TO_DO                                                                                  \
-  "; every draw of the prior must have a solve: give the operator a bounded unknown, or the "  \
-  "prior a smaller spread"
+  "; every model must have a solve: give the operator a bounded unknown, or the prior a "      \
+  "smaller spread"
 
 typedef struct {
   fm_run *run;
   fm_operator *op;
-  fm_energy *prior;
-  int64_t n, m, count;
-  double *sigma, *d;
+  fm_energy *prior; /* NULL: */
+  fm_store *models; /* this rank's, of a file */
+  const char *name; /* its dataset */
+  int64_t n, m, first, count, block;
+  double scale; /* that the models of the file were divided by; 0: not said */
+  double *sigma, *d, *noise;
   fm_real *x, *y, *e;
   fm_store *store;
 } simulation;
 
-static PetscErrorCode prepare(simulation *s) {
+/* ---- where x comes from ---- */
+
+static PetscErrorCode open_prior(simulation *s) {
   const fm_comm *comm = &s->run->comm;
-  const char *op, *prior;
+  const char *prior;
 
   PetscFunctionBegin;
-  PetscCall(fm_option_text("operator", &op));
   PetscCall(fm_option_text("prior", &prior));
-  PetscCall(fm_option_integer_in("pairs_count", 1, INT64_MAX / 2, &s->count));
-  fm_check(op[0] && prior[0], comm->world, PETSC_ERR_USER,
-           "simulate needs -operator NAME and -prior NAME");
-  PetscCall(fm_operator_create(comm->space, op, &s->op));
-  PetscCall(fm_operator_sizes(s->op, &s->n, &s->m));
+  fm_check(prior[0], comm->world, PETSC_ERR_USER,
+           "simulate needs models: give -prior NAME or -models FILE:/dataset");
   PetscCall(fm_energy_create(prior, &(fm_energy_inputs){comm, s->n, NULL, 0, NULL}, &s->prior));
   fm_check(fm_energy_size(s->prior) == s->n, comm->world, PETSC_ERR_USER,
            "prior %s has %lld unknowns where the operator takes %lld", prior,
            (long long)fm_energy_size(s->prior), (long long)s->n);
-  PetscCall(PetscMalloc5(s->m, &s->sigma, s->m, &s->d, BLOCK * s->n, &s->x, BLOCK * s->m, &s->y,
-                         s->m, &s->e));
-  PetscCall(fm_likelihood_noise_std(comm->world, s->m, s->sigma));
+  PetscCall(fm_option_integer_in("pairs_count", 1, MOST_INDEX, &s->count));
+  PetscFunctionReturn(0);
+}
+
+/* A row is n numbers; a grid is that of the operator. */
+static PetscErrorCode check_models(simulation *s, const char *text, int ndim,
+                                   const int64_t *shape) {
+  int64_t rows, columns, row = 1;
+
+  PetscFunctionBegin;
+  for (int d = 1; d < ndim; d++) row *= shape[d];
+  fm_check(ndim >= 2 && row == s->n, s->run->comm.world, PETSC_ERR_USER,
+           "-models %s has rows of %lld numbers; the operator %s takes %lld unknowns", text,
+           (long long)row, fm_operator_describe(s->op), (long long)s->n);
+  fm_operator_grid(s->op, &rows, &columns);
+  fm_check(!rows || ndim == 2 || (shape[ndim - 2] == rows && shape[ndim - 1] == columns),
+           s->run->comm.world, PETSC_ERR_USER,
+           "the last dimensions of -models %s are [%lld][%lld]: a model of the operator %s is "
+           "[%lld][%lld], or a row of %lld numbers",
+           text, (long long)shape[ndim - 2], (long long)shape[ndim - 1],
+           fm_operator_describe(s->op), (long long)rows, (long long)columns, (long long)s->n);
+  PetscFunctionReturn(0);
+}
+
+/* The rows that are asked for, of `rows`. */
+static PetscErrorCode choose_rows(simulation *s, const char *text, int64_t rows) {
+  PetscBool given;
+
+  PetscFunctionBegin;
+  fm_check(s->first < rows, s->run->comm.world, PETSC_ERR_USER,
+           "-pairs_first %lld is behind the last of the %lld rows of -models %s",
+           (long long)s->first, (long long)rows, text);
+  PetscCall(fm_option_given("pairs_count", &given));
+  if (given)
+    PetscCall(fm_option_integer_in("pairs_count", 1, MOST_INDEX, &s->count));
+  else
+    s->count = rows - s->first;
+  fm_check(s->count <= rows - s->first, s->run->comm.world, PETSC_ERR_USER,
+           "-pairs_count %lld from row %lld on: -models %s has %lld rows", (long long)s->count,
+           (long long)s->first, text, (long long)rows);
+  PetscFunctionReturn(0);
+}
+
+/* Each rank reads rows of its own: the shape is agreed, then each has its own store. */
+static PetscErrorCode open_models(simulation *s, const char *text) {
+  MPI_Comm world = s->run->comm.world;
+  int64_t shape[FM_STORE_NDIM] = {0};
+  char path[PETSC_MAX_PATH_LEN];
+  PetscBool scaled;
+  fm_store *store;
+  int ndim;
+
+  PetscFunctionBegin;
+  for (const char *at = text; (at = strstr(at, ":/")); at++) s->name = at + 1;
+  fm_check(s->name, world, PETSC_ERR_USER,
+           "simulate takes -models FILE:/dataset [count][...], not '%s'", text);
+  fm_check((size_t)(s->name - text) <= sizeof(path), world, PETSC_ERR_USER,
+           "the file name of -models is too long: at most %zu characters", sizeof(path) - 1);
+  PetscCall(PetscStrncpy(path, text, (size_t)(s->name - text)));
+  PetscCall(fm_store_open(world, path, &store));
+  PetscCall(fm_store_shape(store, s->name, &ndim, shape));
+  PetscCall(fm_store_has_attribute(store, s->name, "scale", &scaled));
+  if (scaled) PetscCall(fm_store_get_real(store, s->name, "scale", &s->scale));
+  PetscCall(fm_store_close(&store));
+  PetscCall(check_models(s, text, ndim, shape));
+  PetscCall(choose_rows(s, text, shape[0]));
+  PetscCall(fm_store_open(PETSC_COMM_SELF, path, &s->models));
+  PetscFunctionReturn(0);
+}
+
+/* x of the pairs first, first+1, ...; reason: a sentence where a model is not finite. */
+static PetscErrorCode fill_models(simulation *s, int64_t first, int64_t nb, char *reason,
+                                  size_t size) {
+  PetscFunctionBegin;
+  if (s->prior)
+    PetscCall(
+        fm_energy_sample(s->prior, (fm_rng){s->run->seed, FM_STREAM_MODEL}, first, nb, s->x));
+  else
+    PetscCall(fm_store_read_rows(s->models, s->name, FM_TYPE_REAL, first, nb, s->x));
+  for (int64_t i = 0; i < nb * s->n && !s->prior && !reason[0]; i++)
+    if (!isfinite(s->x[i]))
+      PetscCall(PetscSNPrintf(reason, size, "row %lld of -models is not finite at entry %lld",
+                              (long long)(first + i / s->n), (long long)(i % s->n)));
+  PetscFunctionReturn(0);
+}
+
+/* ---- pairs ---- */
+
+static PetscErrorCode prepare(simulation *s) {
+  const fm_comm *comm = &s->run->comm;
+  const char *op, *models;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("operator", &op));
+  PetscCall(fm_option_text("models", &models));
+  PetscCall(fm_option_integer_in("pairs_first", 0, MOST_INDEX, &s->first));
+  fm_check(op[0], comm->world, PETSC_ERR_USER,
+           "simulate needs -operator NAME (fathom help operators)");
+  PetscCall(fm_operator_create(comm->space, op, &s->op));
+  PetscCall(fm_operator_sizes(s->op, &s->n, &s->m));
+  if (models[0])
+    PetscCall(open_models(s, models));
+  else
+    PetscCall(open_prior(s));
+  s->block = PetscMax(1, PetscMin(MOST_BLOCK, BLOCK_NUMBERS / (s->n + s->m)));
+  PetscCall(PetscMalloc6(s->m, &s->sigma, s->m, &s->d, s->m, &s->noise, s->block * s->n, &s->x,
+                         s->block * s->m, &s->y, s->m, &s->e));
+  PetscCall(fm_likelihood_noise_of(comm->world, s->op, s->sigma));
   PetscFunctionReturn(0);
 }
 
@@ -59,7 +170,9 @@ static PetscErrorCode one_datum(simulation *s, int64_t index, const fm_real *x, 
     PetscFunctionReturn(0);
   }
   fm_rng_normal(noise, 0, (uint64_t)index, (size_t)s->m, s->e);
-  for (int64_t i = 0; i < s->m; i++) y[i] = (fm_real)(s->d[i] + s->sigma[i] * (double)s->e[i]);
+  for (int64_t i = 0; i < s->m; i++) s->noise[i] = s->sigma[i] * (double)s->e[i];
+  PetscCall(fm_operator_restrict(s->op, s->noise));
+  for (int64_t i = 0; i < s->m; i++) y[i] = (fm_real)(s->d[i] + s->noise[i]);
   PetscFunctionReturn(0);
 }
 
@@ -68,10 +181,9 @@ static PetscErrorCode one_block(simulation *s, int64_t first, int64_t nb, int64_
   char reason[512] = "";
 
   PetscFunctionBegin;
-  PetscCall(
-      fm_energy_sample(s->prior, (fm_rng){s->run->seed, FM_STREAM_MODEL}, first, nb, s->x));
+  if (nb) PetscCall(fill_models(s, first, nb, reason, sizeof(reason)));
   for (int64_t i = 0; i < most; i++) {
-    if (i < nb)
+    if (i < nb && !reason[0])
       PetscCall(
           one_datum(s, first + i, s->x + i * s->n, s->y + i * s->m, reason, sizeof(reason)));
     PetscCall(fm_run_agree(s->run, first + i, reason));
@@ -90,14 +202,13 @@ static PetscErrorCode write_rows(simulation *s) {
   PetscCallMPI(MPI_Allreduce(&count, &most, 1, MPI_INT64_T, MPI_MAX, s->run->comm.world));
   PetscCallMPI(MPI_Comm_rank(s->run->comm.space, &space));
   writer = space ? 0 : 1;
-  for (int64_t at = 0; at < most; at += BLOCK) {
-    const int64_t nb = PetscMax(0, PetscMin(BLOCK, count - at));
+  for (int64_t at = 0; at < most; at += s->block) {
+    const int64_t nb = PetscMax(0, PetscMin(s->block, count - at));
+    const int64_t row = first + PetscMin(at, count);
 
-    PetscCall(one_block(s, first + at, nb, PetscMin(BLOCK, most - at)));
-    PetscCall(
-        fm_store_write_rows(s->store, "/x", first + PetscMin(at, count), nb * writer, s->x));
-    PetscCall(
-        fm_store_write_rows(s->store, "/y", first + PetscMin(at, count), nb * writer, s->y));
+    PetscCall(one_block(s, s->first + first + at, nb, PetscMin(s->block, most - at)));
+    PetscCall(fm_store_write_rows(s->store, "/x", row, nb * writer, s->x));
+    PetscCall(fm_store_write_rows(s->store, "/y", row, nb * writer, s->y));
   }
   PetscFunctionReturn(0);
 }
@@ -106,16 +217,31 @@ static PetscErrorCode fill(simulation *s) {
   PetscFunctionBegin;
   PetscCall(fm_store_set_text(s->store, "/", "settings", s->run->settings));
   PetscCall(fm_store_set_text(s->store, "/", "operator", fm_operator_describe(s->op)));
+  if (s->scale > 0) PetscCall(fm_store_set_real(s->store, "/x", "scale", s->scale));
   PetscCall(write_rows(s));
   PetscFunctionReturn(0);
 }
 
+/* A row of x and one of y: images of one channel where the data are an image, else vectors. */
+static void describe_rows(const simulation *s, fm_field field[2]) {
+  int64_t x[2], y[2];
+
+  fm_operator_grid(s->op, &x[0], &x[1]);
+  fm_operator_data_grid(s->op, &y[0], &y[1]);
+  field[0] = (fm_field){"/x", FM_TYPE_REAL, 1, {s->n}};
+  field[1] = (fm_field){"/y", FM_TYPE_REAL, 1, {s->m}};
+  if (!x[0] || !y[0]) return;
+  field[0] = (fm_field){"/x", FM_TYPE_REAL, 3, {1, x[0], x[1]}};
+  field[1] = (fm_field){"/y", FM_TYPE_REAL, 3, {1, y[0], y[1]}};
+}
+
 static PetscErrorCode write_pairs(simulation *s) {
-  const fm_field field[] = {{"/x", FM_TYPE_REAL, 1, {s->n}}, {"/y", FM_TYPE_REAL, 1, {s->m}}};
   char path[PETSC_MAX_PATH_LEN];
   PetscErrorCode error;
+  fm_field field[2];
 
   PetscFunctionBegin;
+  describe_rows(s, field);
   PetscCall(fm_run_path(s->run, "pairs.h5", path));
   PetscCall(fm_store_create_rows(s->run->comm.world, path, 2, field, s->count, &s->store));
   error = fill(s);
@@ -137,8 +263,9 @@ PetscErrorCode fm_command_simulate(fm_run *run) {
   PetscCall(fm_run_solves(run, s.op, &solves));
   PetscCall(fm_result(run->results, "solves_F", (double)solves.count[FM_USEFUL][FM_SOLVE_F],
                       "solves"));
-  PetscCall(PetscFree5(s.sigma, s.d, s.x, s.y, s.e));
-  PetscCall(fm_energy_destroy(&s.prior));
+  PetscCall(PetscFree6(s.sigma, s.d, s.noise, s.x, s.y, s.e));
+  if (s.prior) PetscCall(fm_energy_destroy(&s.prior));
+  if (s.models) PetscCall(fm_store_close(&s.models));
   PetscCall(fm_operator_destroy(&s.op));
   PetscFunctionReturn(0);
 }

@@ -2,6 +2,17 @@
 #include "flow/kernels.h"
 #include <string.h>
 
+#ifdef FM_SINGLE
+#define LOG logf
+#else
+#define LOG log
+#endif
+
+static fm_scaling scaling(const char *variant) {
+  if (!strcmp(variant, "official")) return FM_SCALE_OFFICIAL;
+  return strcmp(variant, "bounded") ? FM_SCALE_DEFAULT : FM_SCALE_BOUNDED;
+}
+
 PetscErrorCode fm_affine_build(fm_affine *affine, fm_flow *flow, fm_layer *layer,
                                const char *prefix, int64_t source, int64_t nin, int64_t target,
                                int64_t width) {
@@ -11,38 +22,39 @@ PetscErrorCode fm_affine_build(fm_affine *affine, fm_flow *flow, fm_layer *layer
   affine->source = source * pixels;
   affine->target = target * pixels;
   affine->width = width * pixels;
-  affine->official = !strcmp(fm_flow_get_spec(flow)->variant, "official");
+  affine->scaling = scaling(fm_flow_get_spec(flow)->variant);
   PetscCall(
       fm_conditioner_build(&affine->net, flow, layer, prefix, layer->shape, nin, 2 * width));
   PetscFunctionReturn(0);
 }
 
-/* Of slope and log_s. */
-static int64_t logs(const fm_affine *affine, int64_t nb) { return nb * 2 * affine->width; }
-
 int64_t fm_affine_keep(const fm_affine *affine, int64_t nb) {
-  return logs(affine, nb) + fm_conditioner_keep(&affine->net, nb);
+  return nb * affine->width + fm_conditioner_keep(&affine->net, nb);
 }
 
 int64_t fm_affine_work(const fm_affine *affine, int64_t nb) {
   return fm_affine_keep(affine, nb) + fm_conditioner_work(&affine->net, nb);
 }
 
+double fm_affine_flop(const fm_affine *affine) {
+  return fm_conditioner_flop(&affine->net) + 2. * (double)affine->width;
+}
+
 /* Scales S, shifts T and what belongs to them, [rows][width] each. */
 typedef struct scales {
-  fm_real *s, *t, *slope, *log_s;
+  fm_real *s, *t, *slope;
   int64_t step, step_slope; /* from a sample's row to the next one's; 0: all share the first */
   fm_activations act;
 } scales;
 
-/* Where they are: slope, log_s and the activations in `kept`, or in work where that is NULL. */
+/* Where they are: slope and the activations in `kept`, or in work where that is NULL. */
 static scales place(const fm_affine *affine, const fm_pass *pass, fm_real *kept, int64_t rows) {
   const int64_t w = affine->width;
   fm_real *keep = kept ? kept : pass->work;
   fm_real *work = kept ? pass->work : pass->work + fm_affine_keep(affine, rows);
-  scales a = {.slope = keep, .log_s = keep + rows * w};
+  scales a = {.slope = keep};
 
-  a.act = fm_conditioner_place(&affine->net, rows, keep + logs(affine, rows), work);
+  a.act = fm_conditioner_place(&affine->net, rows, keep + rows * w, work);
   a.s = a.act.out;
   a.t = a.act.out + w;
   a.step = rows == 1 ? 0 : 2 * w;
@@ -52,23 +64,50 @@ static scales place(const fm_affine *affine, const fm_pass *pass, fm_real *kept,
 
 /* Evaluate the conditioner; out becomes (S, T). */
 static void evaluate(const fm_affine *affine, const fm_pass *pass, fm_rows in, int want_slope,
-                     int want_log, const scales *a) {
+                     const scales *a) {
   const int64_t w = affine->width, rows = in.count;
 
   fm_conditioner_apply(&affine->net, pass->theta, in, &a->act);
-  if (affine->official) fm_relu(rows * 2 * w, a->act.out);
+  if (affine->scaling == FM_SCALE_OFFICIAL) fm_relu(rows * 2 * w, a->act.out);
   for (int64_t b = 0; b < rows; b++)
-    fm_scale(w, affine->official, a->act.out + b * 2 * w, want_slope ? a->slope + b * w : NULL,
-             want_log ? a->log_s + b * w : NULL);
+    fm_scale(w, affine->scaling, a->act.out + b * 2 * w, want_slope ? a->slope + b * w : NULL,
+             NULL);
+}
+
+/* sum_j log S_j: of products of DEEP scales, in WIDE columns, for a logarithm takes the time of
+   a
+   dozen products. S is below 8; the product of scales that are nearly 0 may leave the range of
+   numbers. */
+enum { DEEP = 8, WIDE = 16 };
+
+static fm_real sum_log_block(const fm_real *s) {
+  fm_real product[WIDE], sum = 0;
+
+  for (int l = 0; l < WIDE; l++) product[l] = s[l];
+  for (int k = 1; k < DEEP; k++)
+    for (int l = 0; l < WIDE; l++) product[l] *= s[k * WIDE + l];
+  for (int l = 0; l < WIDE; l++)
+    if (product[l] > (fm_real)1e-30)
+      sum += LOG(product[l]);
+    else
+      for (int k = 0; k < DEEP; k++) sum += LOG(s[k * WIDE + l]);
+  return sum;
+}
+
+static fm_real sum_log(int64_t count, const fm_real *s) {
+  fm_real sum = 0;
+  int64_t j = 0;
+
+  for (; j + DEEP * WIDE <= count; j += DEEP * WIDE) sum += sum_log_block(s + j);
+  for (; j < count; j++) sum += LOG(s[j]);
+  return sum;
 }
 
 static void add_logdet(const fm_affine *affine, const scales *a, fm_direction direction,
                        int64_t nb, fm_real *logdet) {
   for (int64_t b = 0; b < nb; b++) {
-    const fm_real *log_s = a->log_s + b * a->step_slope;
-    fm_real sum = 0;
+    const fm_real sum = sum_log(affine->width, a->s + b * a->step);
 
-    for (int64_t j = 0; j < affine->width; j++) sum += log_s[j];
     logdet[b] += direction == FM_NORMALIZE ? sum : -sum;
   }
 }
@@ -77,7 +116,7 @@ void fm_affine_apply(const fm_affine *affine, const fm_pass *pass, fm_real *kept
                      fm_rows v, fm_real *logdet) {
   const scales a = place(affine, pass, kept, in.count);
 
-  evaluate(affine, pass, in, kept != NULL, logdet != NULL, &a);
+  evaluate(affine, pass, in, kept != NULL, &a);
   for (int64_t b = 0; b < v.count; b++) {
     const fm_real *s = a.s + b * a.step, *t = a.t + b * a.step;
     fm_real *x = v.p + b * v.stride;
@@ -124,14 +163,15 @@ void fm_affine_vjp(const fm_affine *affine, const fm_pass *pass, fm_real *kept, 
   const scales a = place(affine, pass, kept, in.count);
   fm_real *out_bar = a.act.out_bar;
 
-  if (!kept) evaluate(affine, pass, in, 1, 0, &a);
+  if (!kept) evaluate(affine, pass, in, 1, &a);
   memset(out_bar, 0, (size_t)nout * sizeof(fm_real));
   for (int64_t b = 0; b < v.count; b++)
     (pass->direction == FM_NORMALIZE ? normalize_vjp : generate_vjp)(
         w, a.s + b * a.step, a.t + b * a.step, a.slope + b * a.step_slope,
         logdet_bar ? logdet_bar[b] : 0, v.p + b * v.stride, v_bar.p + b * v_bar.stride,
         out_bar + b * a.step, out_bar + b * a.step + w);
-  if (affine->official) /* S > 1/2 there, and its slope is 0 where its ReLU was closed */
+  if (affine->scaling ==
+      FM_SCALE_OFFICIAL) /* S > 1/2 there, and its slope is 0 where its ReLU was closed */
     fm_relu_vjp(nout, a.act.out, out_bar);
   fm_conditioner_vjp(&affine->net, pass->theta, in, &a.act, in_bar, pass->theta_bar);
 }
@@ -151,20 +191,19 @@ PetscErrorCode fm_affine_list_new(fm_layer *layer, int64_t count) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_affine_list_release(fm_layer *layer) {
-  fm_affine_list *list = layer->data;
-
-  PetscFunctionBegin;
-  for (int64_t i = 0; i < list->count; i++)
-    PetscCall(fm_conditioner_release(&list->affine[i].net));
-  PetscFunctionReturn(0);
-}
-
 int64_t fm_affine_list_keep(const fm_layer *layer, int64_t nb) {
   const fm_affine_list *list = layer->data;
   int64_t all = 0;
 
   for (int64_t i = 0; i < list->count; i++) all += fm_affine_keep(&list->affine[i], nb);
+  return all;
+}
+
+double fm_affine_list_flop(const fm_layer *layer) {
+  const fm_affine_list *list = layer->data;
+  double all = 0;
+
+  for (int64_t i = 0; i < list->count; i++) all += fm_affine_flop(&list->affine[i]);
   return all;
 }
 

@@ -3,13 +3,14 @@
 #define FATHOM_FLOW_AFFINE_H
 
 #include "flow/conditioner.h"
+#include "flow/kernels.h"
 
 /* target <- S(source) target + T(source); generating: (target - T) / S. */
 typedef struct fm_affine {
-  fm_conditioner net;     /* out = (raw, T); S = 2 sigmoid(raw) */
+  fm_conditioner net;     /* out = (raw, T); S = fm_scale(raw) */
   int64_t source, target; /* the columns where they begin, pixels counted */
   int64_t width;          /* columns of the target */
-  int official;           /* out passes a ReLU, S = sigmoid(raw) */
+  fm_scaling scaling;     /* OFFICIAL: all of out passes a ReLU */
 } fm_affine;
 
 /* fm_affine_build - nin channels from `source` on scale and shift `width` channels from
@@ -19,6 +20,7 @@ PetscErrorCode fm_affine_build(fm_affine *affine, fm_flow *flow, fm_layer *layer
                                int64_t width);
 int64_t fm_affine_keep(const fm_affine *affine, int64_t nb);
 int64_t fm_affine_work(const fm_affine *affine, int64_t nb); /* keep included */
+double fm_affine_flop(const fm_affine *affine);              /* of one row's apply */
 
 /* fm_affine_apply - v [nb][stride] holds the target; `in` the source: nb rows, or one for all.
    kept: fm_affine_keep numbers for the vjp to come, or NULL. */
@@ -38,9 +40,9 @@ typedef struct fm_affine_list {
 
 /* fm_affine_list_new - layer->data for that many couplings, none yet. */
 PetscErrorCode fm_affine_list_new(fm_layer *layer, int64_t count);
-PetscErrorCode fm_affine_list_release(fm_layer *layer);
 int64_t fm_affine_list_keep(const fm_layer *layer, int64_t nb);
 int64_t fm_affine_list_work(const fm_layer *layer, int64_t nb);
+double fm_affine_list_flop(const fm_layer *layer);
 void fm_affine_list_apply(const fm_layer *layer, const fm_pass *pass, fm_real *v,
                           fm_real *logdet);
 void fm_affine_list_vjp(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real *v_bar,

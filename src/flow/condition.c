@@ -27,6 +27,7 @@ static PetscErrorCode push(const fm_flow *flow, const fm_real *theta, fm_directi
     if (layer->kind->ops->reads_y) PetscCall(PetscArraycpy(row, y, condition->size_y));
     if (layer->lane == FM_LANE_Y) layer->kind->ops->apply(layer, &pass, y, NULL);
   }
+  PetscCall(fm_flow_check_nets(flow));
   PetscFunctionReturn(0);
 }
 

@@ -16,14 +16,6 @@ static PetscErrorCode build(fm_layer *layer, fm_flow *flow) {
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode release(fm_layer *layer) {
-  fm_affine *affine = layer->data;
-
-  PetscFunctionBegin;
-  PetscCall(fm_conditioner_release(&affine->net));
-  PetscFunctionReturn(0);
-}
-
 static int64_t keep(const fm_layer *layer, int64_t nb) {
   return fm_affine_keep(layer->data, nb);
 }
@@ -31,6 +23,8 @@ static int64_t keep(const fm_layer *layer, int64_t nb) {
 static int64_t work(const fm_layer *layer, int64_t nb) {
   return fm_affine_work(layer->data, nb);
 }
+
+static double flop(const fm_layer *layer) { return fm_affine_flop(layer->data); }
 
 static fm_rows all(const fm_layer *layer, const fm_pass *pass, fm_real *v) {
   return (fm_rows){v, pass->nb, layer->size};
@@ -48,8 +42,8 @@ static void vjp(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real 
 
 const fm_layer_ops fm_layer_conditional = {.reads_y = PETSC_TRUE,
                                            .build = build,
-                                           .release = release,
                                            .keep = keep,
                                            .work = work,
+                                           .flop = flop,
                                            .apply = apply,
                                            .vjp = vjp};

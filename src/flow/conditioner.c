@@ -1,4 +1,5 @@
 #include "flow/conditioner.h"
+#include "flow/flow_impl.h"
 #include "flow/kernels.h"
 #include <string.h>
 
@@ -41,7 +42,8 @@ static PetscErrorCode add_dense(fm_conditioner *net, fm_flow *flow, fm_layer *la
 }
 
 /* The quickest that takes this width. */
-static fm_convnet_implementation implementation(int64_t hidden) {
+static fm_convnet_implementation implementation(int64_t hidden, PetscBool bf16) {
+  if (bf16) return FM_CONVNET_ONEDNN;
   if (hidden % fm_convnet_lanes() == 0) return FM_CONVNET_NATIVE;
   return sizeof(fm_real) == sizeof(float) ? FM_CONVNET_ONEDNN : FM_CONVNET_IM2COL;
 }
@@ -49,12 +51,14 @@ static fm_convnet_implementation implementation(int64_t hidden) {
 /* A kernel of 3x3 has nine times the inputs and outputs. */
 static PetscErrorCode add_image(fm_conditioner *net, fm_flow *flow, fm_layer *layer,
                                 const char *prefix, fm_shape image, double gain) {
+  const PetscBool bf16 = flow->spec.bf16;
   const fm_convnet_spec spec = {.nin = net->nin,
                                 .hidden = net->hidden,
                                 .nout = net->nout,
                                 .height = image.n[0],
                                 .width = image.n[1],
-                                .implementation = implementation(net->hidden)};
+                                .implementation = implementation(net->hidden, bf16),
+                                .bf16 = bf16};
   const double deviation[] = {weight_deviation(9 * net->nin, 9 * net->hidden), 0,
                               weight_deviation(9 * net->hidden, 9 * net->hidden), 0,
                               gain * weight_deviation(9 * net->hidden, 9 * net->nout)};
@@ -67,7 +71,7 @@ static PetscErrorCode add_image(fm_conditioner *net, fm_flow *flow, fm_layer *la
            " x %" PRId64,
            image.n[0], image.n[1], image.n[2]);
   if (!net->nin) PetscFunctionReturn(0);
-  PetscCall(fm_convnet_create(&spec, &net->image));
+  PetscCall(fm_flow_convnet(flow, &spec, &net->image));
   (void)fm_convnet_layout(&spec, tensor);
   for (int i = 0; i < FM_CONVNET_TENSORS; i++) {
     PetscCall(PetscSNPrintf(full, sizeof(full), "%s%s", prefix, tensor[i].name));
@@ -97,10 +101,12 @@ PetscErrorCode fm_conditioner_build(fm_conditioner *net, fm_flow *flow, fm_layer
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_conditioner_release(fm_conditioner *net) {
-  PetscFunctionBegin;
-  PetscCall(fm_convnet_destroy(&net->image));
-  PetscFunctionReturn(0);
+double fm_conditioner_flop(const fm_conditioner *net) {
+  const double nin = (double)net->nin, h = (double)net->hidden, nout = (double)net->nout;
+
+  return net->nin ? (net->pixels > 1 ? 9. : 1.) * (double)net->pixels * 2. *
+                        (nin * h + h * h + h * nout)
+                  : 0.;
 }
 
 /* ---- memory ---- */

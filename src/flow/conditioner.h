@@ -14,7 +14,7 @@ typedef struct fm_conditioner {
   int64_t first;             /* of its numbers in theta */
   int64_t nin, hidden, nout; /* channels; of a vector: numbers */
   int64_t pixels;            /* 1: a vector */
-  fm_convnet *image;         /* NULL on vectors */
+  fm_convnet *image;         /* the flow's; NULL on vectors */
 } fm_conditioner;
 
 /* Activations of `rows` rows and what their vjp needs, in the caller's memory. */
@@ -34,7 +34,7 @@ typedef struct fm_activations {
 PetscErrorCode fm_conditioner_build(fm_conditioner *net, fm_flow *flow, fm_layer *layer,
                                     const char *prefix, fm_shape image, int64_t nin,
                                     int64_t nout);
-PetscErrorCode fm_conditioner_release(fm_conditioner *net);
+double fm_conditioner_flop(const fm_conditioner *net); /* of one row's apply */
 
 /* Numbers of memory for that many rows: what an apply leaves for the vjp, and scratch. */
 int64_t fm_conditioner_keep(const fm_conditioner *net, int64_t rows);

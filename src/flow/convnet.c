@@ -153,6 +153,8 @@ PetscErrorCode fm_convnet_create(const fm_convnet_spec *spec, fm_convnet **net) 
   PetscFunctionReturn(0);
 }
 
+const fm_convnet_spec *fm_convnet_get_spec(const fm_convnet *net) { return &net->spec; }
+
 PetscErrorCode fm_convnet_destroy(fm_convnet **net) {
   PetscFunctionBegin;
   if (!*net) PetscFunctionReturn(0);

@@ -50,6 +50,7 @@ typedef struct fm_convnet fm_convnet;
    or on a CPU without bfloat16 instructions. */
 PetscErrorCode fm_convnet_create(const fm_convnet_spec *spec, fm_convnet **net);
 PetscErrorCode fm_convnet_destroy(fm_convnet **net);
+const fm_convnet_spec *fm_convnet_get_spec(const fm_convnet *net);
 
 /* A tensor of the net; first: where it begins, from the first number of the net. */
 typedef struct fm_convnet_tensor {

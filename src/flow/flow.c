@@ -65,9 +65,10 @@ static PetscErrorCode check_spec(const fm_flow_spec *spec) {
       "a flow needs depth and hidden of 1 or more and reflections of 0 or more, not %" PRId64
       ", %" PRId64 " and %" PRId64,
       spec->depth, spec->hidden, spec->reflections);
-  fm_check(!strcmp(spec->variant, "default") || !strcmp(spec->variant, "official"),
+  fm_check(!strcmp(spec->variant, "default") || !strcmp(spec->variant, "official") ||
+               !strcmp(spec->variant, "bounded"),
            PETSC_COMM_SELF, PETSC_ERR_ARG_UNKNOWN_TYPE,
-           "unknown conditioner variant '%s'; known: default official", spec->variant);
+           "unknown conditioner variant '%s'; known: default official bounded", spec->variant);
   PetscFunctionReturn(0);
 }
 
@@ -81,6 +82,7 @@ static PetscErrorCode create_empty(const fm_flow_spec *spec, fm_flow **flow) {
   (*flow)->now[FM_LANE_Y] = spec->y;
   PetscCall(fm_layout_create(&(*flow)->layout));
   PetscCall(PetscNew(&(*flow)->scratch));
+  PetscCall(PetscNew(&(*flow)->part));
   PetscFunctionReturn(0);
 }
 
@@ -107,16 +109,16 @@ PetscErrorCode fm_flow_destroy(fm_flow **flow) {
   PetscFunctionBegin;
   if (!*flow) PetscFunctionReturn(0);
   for (int64_t i = 0; i < (*flow)->nlayer; i++) {
-    const fm_layer_ops *ops = (*flow)->layer[i]->kind->ops;
-
-    if (ops->release && (*flow)->layer[i]->data) PetscCall(ops->release((*flow)->layer[i]));
     PetscCall(PetscFree((*flow)->layer[i]->data));
     PetscCall(PetscFree((*flow)->layer[i]));
   }
   PetscCall(PetscFree((*flow)->layer));
   PetscCall(PetscFree((*flow)->deviation));
+  PetscCall(fm_flow_destroy_nets(*flow));
   PetscCall(PetscFree((*flow)->scratch->p));
   PetscCall(PetscFree((*flow)->scratch));
+  PetscCall(PetscFree((*flow)->part->p));
+  PetscCall(PetscFree((*flow)->part));
   PetscCall(fm_layout_destroy(&(*flow)->layout));
   PetscCall(PetscFree(*flow));
   PetscFunctionReturn(0);
@@ -163,6 +165,17 @@ PetscErrorCode fm_flow_add(fm_flow *flow, const char *block, fm_lane lane, const
                           *block ? "." : "", lane == FM_LANE_X ? "x" : "y", name));
   PetscCall(kind->ops->build(layer, flow));
   layer->nparameter = flow->layout->size - layer->first;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_flow_split(fm_flow *flow) {
+  PetscFunctionBegin;
+  for (int lane = 0; lane < 2; lane++) {
+    fm_check(flow->now[lane].c != 1, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ,
+             "a scale of one channel cannot be split (-flow_scales, -flow_squeezes)");
+    flow->now[lane].c -= flow->now[lane].c / 2;
+  }
+  flow->splits = 1;
   PetscFunctionReturn(0);
 }
 
@@ -249,8 +262,16 @@ PetscErrorCode fm_flow_visit_layers(const fm_flow *flow, fm_layer_visitor visit,
   PetscFunctionBegin;
   for (int64_t i = 0; i < flow->nlayer; i++) {
     const fm_layer *layer = flow->layer[i];
+    const fm_layer_ops *ops = layer->kind->ops;
+    const fm_layer_facts facts = {.name = layer->name,
+                                  .kind = layer->kind->name,
+                                  .lane = layer->lane,
+                                  .shape = layer->shape,
+                                  .nparameter = layer->nparameter,
+                                  .flop =
+                                      ops->flop ? ops->flop(layer) : 2. * (double)layer->size};
 
-    PetscCall(visit(layer->name, layer->kind->name, layer->lane, layer->nparameter, context));
+    PetscCall(visit(&facts, context));
   }
   PetscFunctionReturn(0);
 }

@@ -43,9 +43,9 @@ static PetscErrorCode build(fm_layer *layer, fm_flow *flow) {
 
 const fm_layer_ops fm_layer_hint = {
     .build = build,
-    .release = fm_affine_list_release,
     .keep = fm_affine_list_keep,
     .work = fm_affine_list_work,
+    .flop = fm_affine_list_flop,
     .apply = fm_affine_list_apply,
     .vjp = fm_affine_list_vjp,
 };

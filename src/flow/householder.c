@@ -130,5 +130,9 @@ static void vjp(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real 
   }
 }
 
+static double flop(const fm_layer *layer) {
+  return 4. * (double)(reflections(layer) * layer->size);
+}
+
 const fm_layer_ops fm_layer_householder = {
-    .build = build, .work = work, .apply = apply, .vjp = vjp};
+    .flop = flop, .build = build, .work = work, .apply = apply, .vjp = vjp};

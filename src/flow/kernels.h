@@ -43,12 +43,15 @@ void fm_bias(int64_t m, int64_t n, const fm_real *bias, const fm_real *residual,
 void fm_relu(int64_t count, fm_real *v);
 void fm_relu_vjp(int64_t count, const fm_real *v, fm_real *v_bar);
 
-/* fm_scale - the scale of an affine coupling, in place: raw <- top / (1 + exp(-raw)), exact to
-   rounding for every raw.
+/* fm_scale - the scale of an affine coupling, in place, exact to rounding for every raw:
 
-   clipped    0: top = 2.  1: raw passes a ReLU first and top = 1 (the official variant)
+   DEFAULT    2 / (1 + exp(-raw))
+   OFFICIAL   1 / (1 + exp(-raw)), raw having passed a ReLU
+   BOUNDED    exp(2 tanh(raw / 2)), between 1/7.4 and 7.4: neither direction can blow up
+
    slope      out   d log(scale) / d raw, or NULL
    log_scale  out   log(scale), or NULL */
-void fm_scale(int64_t count, int clipped, fm_real *raw, fm_real *slope, fm_real *log_scale);
+typedef enum fm_scaling { FM_SCALE_DEFAULT, FM_SCALE_OFFICIAL, FM_SCALE_BOUNDED } fm_scaling;
+void fm_scale(int64_t count, fm_scaling kind, fm_real *raw, fm_real *slope, fm_real *log_scale);
 
 #endif

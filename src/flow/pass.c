@@ -47,32 +47,78 @@ static int takes_part(const fm_layer *layer, const lanes *at) {
   return layer->lane == FM_LANE_X || at->y.p;
 }
 
-/* Where the index-th layer of a pass leaves its activations, or finds them. */
-static fm_real *kept_of(const fm_kept *kept, const fm_layer *layer, int64_t index) {
-  return kept && layer->kind->ops->keep ? kept->block.p + kept->first[index] : NULL;
+/* Where the step-th layer of a pass leaves its activations, or finds them. */
+static fm_real *kept_of(const fm_kept *kept, const fm_flow *flow, fm_direction direction,
+                        int64_t step) {
+  const int64_t index = direction == FM_NORMALIZE ? step : flow->nlayer - 1 - step;
+
+  if (!kept || !flow->layer[index]->kind->ops->keep) return NULL;
+  return kept->block.p + kept->first[index];
 }
 
-static void layer_apply(const fm_layer *layer, fm_pass *pass, int64_t nb, const lanes *at,
-                        fm_logdet logdet) {
+/* ---- layers that have part of a lane ---- */
+
+static int64_t lane_size(const fm_flow *flow, const fm_layer *layer) {
+  return layer->lane == FM_LANE_X ? fm_flow_size_x(flow) : fm_flow_size_y(flow);
+}
+
+/* Room for that many batches of parts of a lane. */
+static PetscErrorCode reserve_parts(const fm_flow *flow, int64_t batches, int64_t nb) {
+  const int64_t most = PetscMax(fm_flow_size_x(flow), fm_flow_size_y(flow));
+
+  PetscFunctionBegin;
+  if (flow->splits) PetscCall(fm_scratch_reserve(flow->part, batches * nb * most));
+  PetscFunctionReturn(0);
+}
+
+static void copy_rows(int64_t nb, int64_t width, const fm_real *from, int64_t from_stride,
+                      fm_real *to, int64_t to_stride) {
+  for (int64_t b = 0; b < nb; b++)
+    memcpy(to + b * to_stride, from + b * from_stride, (size_t)width * sizeof(*to));
+}
+
+/* What the layer has of a lane's rows v, packed in `part`; v itself where it has all. */
+static fm_real *pack(const fm_flow *flow, const fm_layer *layer, int64_t nb, fm_real *v,
+                     fm_real *part) {
+  const int64_t stride = lane_size(flow, layer);
+
+  if (layer->size == stride || nb == 1) return v;
+  copy_rows(nb, layer->size, v, stride, part, layer->size);
+  return part;
+}
+
+static void unpack(const fm_flow *flow, const fm_layer *layer, int64_t nb, const fm_real *part,
+                   fm_real *v) {
+  if (part != v) copy_rows(nb, layer->size, part, layer->size, v, lane_size(flow, layer));
+}
+
+/* ---- apply ---- */
+
+static void layer_apply(const fm_flow *flow, const fm_layer *layer, fm_pass *pass, int64_t nb,
+                        const lanes *at, fm_logdet logdet) {
   const int on_x = layer->lane == FM_LANE_X;
+  fm_real *const v = on_x ? at->x : at->y.p, *part;
 
   pass->nb = on_x ? nb : at->y.count;
   pass->y = seen(layer, at);
-  layer->kind->ops->apply(layer, pass, on_x ? at->x : at->y.p, on_x ? logdet.x : logdet.y);
+  part = pack(flow, layer, pass->nb, v, flow->part->p);
+  layer->kind->ops->apply(layer, pass, part, on_x ? logdet.x : logdet.y);
+  unpack(flow, layer, pass->nb, part, v);
 }
 
-PetscErrorCode fm_flow_apply(const fm_flow *flow, const fm_real *theta, fm_direction direction,
-                             int64_t nb, fm_lanes in, fm_lanes out, fm_logdet logdet) {
+static PetscErrorCode apply_rows(const fm_flow *flow, const fm_real *theta,
+                                 fm_direction direction, int64_t nb, fm_lanes in, fm_lanes out,
+                                 fm_logdet logdet) {
   const int64_t ny = in.y ? nb * fm_flow_size_y(flow) : 0;
   fm_pass pass = {.theta = theta, .direction = direction};
   fm_real *scratch;
   lanes at;
 
   PetscFunctionBegin;
-  PetscCall(check_lanes(flow, nb, in));
   PetscCall(fm_flow_reserve(flow, nb, ny, &scratch));
+  PetscCall(reserve_parts(flow, 1, nb));
   pass.work = scratch + ny;
-  if (out.kept) PetscCall(fm_kept_begin(out.kept, flow, direction, nb, in.y != NULL));
+  if (out.kept) PetscCall(fm_kept_begin(out.kept, flow, nb, in.y != NULL));
   at = (lanes){
       out.x, {in.y && !out.y ? scratch : out.y, nb, fm_flow_size_y(flow)}, in.condition};
   if (!in.y) at.y.p = NULL;
@@ -84,11 +130,50 @@ PetscErrorCode fm_flow_apply(const fm_flow *flow, const fm_real *theta, fm_direc
     const fm_layer *layer = fm_flow_layer(flow, direction, i);
 
     if (!takes_part(layer, &at)) continue;
-    pass.kept = kept_of(out.kept, layer, i);
-    layer_apply(layer, &pass, nb, &at, logdet);
+    pass.kept = kept_of(out.kept, flow, direction, i);
+    layer_apply(flow, layer, &pass, nb, &at, logdet);
   }
+  PetscCall(fm_flow_check_nets(flow));
   PetscFunctionReturn(0);
 }
+
+/* Rows that go through all layers together. Images go a few at a time, so that scratch does not
+   grow with the batch; what is kept must be kept of all. */
+enum { IMAGES = 16 };
+
+static int64_t rows_at_once(const fm_flow *flow, int64_t nb, const fm_kept *kept) {
+  const int image = fm_shape_pixels(flow->spec.x) > 1;
+
+  return image && !kept && nb > IMAGES ? IMAGES : PetscMax(1, nb);
+}
+
+static fm_real *from(fm_real *p, int64_t numbers) { return p ? p + numbers : NULL; }
+
+/* The lanes of the rows from `row` on. */
+static fm_lanes lanes_from(const fm_flow *flow, fm_lanes v, int64_t row) {
+  v.x = from(v.x, row * fm_flow_size_x(flow));
+  v.y = from(v.y, row * fm_flow_size_y(flow));
+  return v;
+}
+
+static fm_logdet logdet_from(fm_logdet logdet, int64_t row) {
+  return (fm_logdet){from(logdet.x, row), from(logdet.y, row)};
+}
+
+PetscErrorCode fm_flow_apply(const fm_flow *flow, const fm_real *theta, fm_direction direction,
+                             int64_t nb, fm_lanes in, fm_lanes out, fm_logdet logdet) {
+  const int64_t block = rows_at_once(flow, nb, out.kept);
+
+  PetscFunctionBegin;
+  PetscCall(check_lanes(flow, nb, in));
+  for (int64_t b = 0; b < nb; b += block)
+    PetscCall(apply_rows(flow, theta, direction, PetscMin(block, nb - b),
+                         lanes_from(flow, in, b), lanes_from(flow, out, b),
+                         logdet_from(logdet, b)));
+  PetscFunctionReturn(0);
+}
+
+/* ---- vjp ---- */
 
 /* Cotangents, in place beside the lanes. */
 typedef struct cotangents {
@@ -97,14 +182,19 @@ typedef struct cotangents {
   fm_logdet logdet;
 } cotangents;
 
-static void layer_vjp(const fm_layer *layer, fm_pass *pass, const lanes *at,
-                      const cotangents *bar) {
+static void layer_vjp(const fm_flow *flow, const fm_layer *layer, fm_pass *pass,
+                      const lanes *at, const cotangents *bar) {
+  const int on_x = layer->lane == FM_LANE_X;
+  fm_real *const v = on_x ? at->x : at->y.p, *const v_bar = on_x ? bar->x : bar->y.p;
+  fm_real *part, *part_bar;
+
   pass->y = seen(layer, at);
   pass->y_bar = bar->y;
-  if (layer->lane == FM_LANE_X)
-    layer->kind->ops->vjp(layer, pass, at->x, bar->x, bar->logdet.x);
-  else
-    layer->kind->ops->vjp(layer, pass, at->y.p, bar->y.p, bar->logdet.y);
+  part = pack(flow, layer, pass->nb, v, flow->part->p);
+  part_bar = pack(flow, layer, pass->nb, v_bar, flow->part->p + pass->nb * layer->size);
+  layer->kind->ops->vjp(layer, pass, part, part_bar, on_x ? bar->logdet.x : bar->logdet.y);
+  unpack(flow, layer, pass->nb, part, v);
+  unpack(flow, layer, pass->nb, part_bar, v_bar);
 }
 
 /* Where the y lane of a vjp is done: in the caller's arrays, or in scratch where there are
@@ -123,9 +213,10 @@ static PetscErrorCode place_y(int64_t nb, int64_t size_y, fm_lanes out, fm_lanes
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_direction direction,
-                           int64_t nb, fm_lanes out, fm_lanes out_bar, fm_logdet logdet_bar,
-                           fm_lanes in, fm_lanes in_bar, fm_real *theta_bar) {
+static PetscErrorCode vjp_rows(const fm_flow *flow, const fm_real *theta,
+                               fm_direction direction, int64_t nb, fm_lanes out,
+                               fm_lanes out_bar, fm_logdet logdet_bar, fm_lanes in,
+                               fm_lanes in_bar, fm_real *theta_bar) {
   const int64_t size_x = fm_flow_size_x(flow), size_y = fm_flow_size_y(flow);
   const int64_t ny = out.y ? 2 * nb * size_y : 0;
   fm_pass pass = {.theta = theta, .theta_bar = theta_bar, .direction = direction, .nb = nb};
@@ -134,10 +225,10 @@ PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_directi
   fm_real *scratch;
 
   PetscFunctionBegin;
-  PetscCall(check_lanes(flow, nb, out));
   PetscCall(fm_flow_reserve(flow, nb, ny, &scratch));
+  PetscCall(reserve_parts(flow, 2, nb));
   pass.work = scratch + ny;
-  if (out.kept) PetscCall(fm_kept_check(out.kept, flow, direction, nb, out.y != NULL));
+  if (out.kept) PetscCall(fm_kept_check(out.kept, flow, nb, out.y != NULL));
   PetscCall(copy(bar.x, out_bar.x, nb * size_x));
   PetscCall(copy(at.x, out.x, nb * size_x));
   if (out.y) PetscCall(place_y(nb, size_y, out, out_bar, in, in_bar, scratch, &at, &bar));
@@ -145,11 +236,29 @@ PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_directi
     const fm_layer *layer = fm_flow_layer(flow, direction, i);
 
     if (!takes_part(layer, &at)) continue;
-    pass.kept = kept_of(out.kept, layer, i);
-    layer_vjp(layer, &pass, &at, &bar);
+    pass.kept = kept_of(out.kept, flow, direction, i);
+    layer_vjp(flow, layer, &pass, &at, &bar);
   }
+  PetscCall(fm_flow_check_nets(flow));
   PetscFunctionReturn(0);
 }
+
+PetscErrorCode fm_flow_vjp(const fm_flow *flow, const fm_real *theta, fm_direction direction,
+                           int64_t nb, fm_lanes out, fm_lanes out_bar, fm_logdet logdet_bar,
+                           fm_lanes in, fm_lanes in_bar, fm_real *theta_bar) {
+  const int64_t block = rows_at_once(flow, nb, out.kept);
+
+  PetscFunctionBegin;
+  PetscCall(check_lanes(flow, nb, out));
+  for (int64_t b = 0; b < nb; b += block)
+    PetscCall(vjp_rows(flow, theta, direction, PetscMin(block, nb - b),
+                       lanes_from(flow, out, b), lanes_from(flow, out_bar, b),
+                       logdet_from(logdet_bar, b), lanes_from(flow, in, b),
+                       lanes_from(flow, in_bar, b), theta_bar));
+  PetscFunctionReturn(0);
+}
+
+/* ---- start ---- */
 
 /* The batch itself, or the condition, or one row of zeros that all samples share. */
 static PetscErrorCode start_lanes(const fm_flow *flow, int64_t nb, fm_lanes in,
@@ -180,6 +289,7 @@ PetscErrorCode fm_flow_start(const fm_flow *flow, fm_real *theta, fm_direction d
   fm_check(nb >= 1, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "a start from no samples");
   PetscCall(fm_flow_reserve(flow, nb, extra, &scratch));
   pass.work = scratch + extra;
+  PetscCall(reserve_parts(flow, 1, nb));
   PetscCall(start_lanes(flow, nb, in, scratch, &at));
   for (int64_t i = 0; i < flow->nlayer; i++) {
     const fm_layer *layer = fm_flow_layer(flow, direction, i);
@@ -187,8 +297,9 @@ PetscErrorCode fm_flow_start(const fm_flow *flow, fm_real *theta, fm_direction d
 
     if (!takes_part(layer, &at)) continue;
     if (layer->kind->ops->start && (on_x || in.y))
-      layer->kind->ops->start(layer, theta, direction, nb, on_x ? at.x : at.y.p);
-    layer_apply(layer, &pass, nb, &at, (fm_logdet){NULL, NULL});
+      layer->kind->ops->start(layer, theta, direction, nb,
+                              pack(flow, layer, nb, on_x ? at.x : at.y.p, flow->part->p));
+    layer_apply(flow, layer, &pass, nb, &at, (fm_logdet){NULL, NULL});
   }
   PetscFunctionReturn(0);
 }

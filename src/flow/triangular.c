@@ -121,5 +121,9 @@ static void vjp(const fm_layer *layer, const fm_pass *pass, fm_real *v, fm_real 
   }
 }
 
+static double flop(const fm_layer *layer) {
+  return (double)layer->size * (double)(layer->size + 1);
+}
+
 const fm_layer_ops fm_layer_triangular = {
-    .build = build, .work = work, .apply = apply, .vjp = vjp};
+    .flop = flop, .build = build, .work = work, .apply = apply, .vjp = vjp};

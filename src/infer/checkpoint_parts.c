@@ -16,6 +16,11 @@ static PetscErrorCode write_spec(const fm_flow_spec *spec, fm_store *store) {
   PetscCall(fm_store_set_real(store, "/architecture", "bound", spec->bound));
   PetscCall(fm_store_set_integer(store, "/architecture", "reflections", spec->reflections));
   PetscCall(fm_store_set_integer(store, "/architecture", "squeezes", spec->squeezes));
+  PetscCall(fm_store_set_integer(store, "/architecture", "scales", spec->scales));
+  PetscCall(fm_store_set_text(store, "/architecture", "linear",
+                              spec->linear[0] ? spec->linear : "none"));
+  PetscCall(
+      fm_store_set_text(store, "/architecture", "precision", spec->bf16 ? "bf16" : "full"));
   PetscCall(fm_store_write(store, "/architecture/x_shape", FM_INT64, 1, &four, x));
   PetscCall(fm_store_write(store, "/architecture/y_shape", FM_INT64, 1, &four, y));
   PetscFunctionReturn(0);
@@ -36,12 +41,23 @@ static PetscErrorCode read_spline(fm_store *store, fm_flow_spec *spec) {
 
 /* Checkpoints of before the images have none. */
 static PetscErrorCode read_image(fm_store *store, fm_flow_spec *spec) {
+  char precision[16];
   PetscBool has;
 
   PetscFunctionBegin;
   spec->squeezes = 0;
+  spec->scales = 1;
+  PetscCall(PetscStrncpy(spec->linear, "none", sizeof(spec->linear)));
   PetscCall(fm_store_has_attribute(store, "/architecture", "squeezes", &has));
   if (has) PetscCall(fm_store_get_integer(store, "/architecture", "squeezes", &spec->squeezes));
+  PetscCall(fm_store_has_attribute(store, "/architecture", "scales", &has));
+  if (!has) PetscFunctionReturn(0);
+  PetscCall(fm_store_get_integer(store, "/architecture", "scales", &spec->scales));
+  PetscCall(
+      fm_store_get_text(store, "/architecture", "linear", spec->linear, sizeof(spec->linear)));
+  PetscCall(
+      fm_store_get_text(store, "/architecture", "precision", precision, sizeof(precision)));
+  spec->bf16 = strcmp(precision, "bf16") ? PETSC_FALSE : PETSC_TRUE;
   PetscFunctionReturn(0);
 }
 
@@ -97,16 +113,25 @@ PetscErrorCode fm_parts_write_transport(const fm_transport *t, fm_store *store) 
   PetscCall(write_vector(store, "/whitening/x_std", FM_FLOAT64, t->n, t->x_std));
   PetscCall(write_vector(store, "/whitening/y_mean", FM_FLOAT64, t->m, t->y_mean));
   PetscCall(write_vector(store, "/whitening/y_std", FM_FLOAT64, t->m, t->y_std));
+  PetscCall(fm_store_set_real(store, "/whitening", "scale", t->scale));
+  if (t->typical[FM_LANE_X].std > 0)
+    PetscCall(write_vector(store, "/whitening/typical", FM_FLOAT64, 4, t->typical));
   PetscCall(write_observation(t, store));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_parts_read_whitening(fm_store *store, fm_transport *t) {
+  PetscBool has;
+
   PetscFunctionBegin;
   PetscCall(fm_store_read(store, "/whitening/x_mean", FM_FLOAT64, t->n, t->x_mean));
   PetscCall(fm_store_read(store, "/whitening/x_std", FM_FLOAT64, t->n, t->x_std));
   if (t->m) PetscCall(fm_store_read(store, "/whitening/y_mean", FM_FLOAT64, t->m, t->y_mean));
   if (t->m) PetscCall(fm_store_read(store, "/whitening/y_std", FM_FLOAT64, t->m, t->y_std));
+  PetscCall(fm_store_has_attribute(store, "/whitening", "scale", &has));
+  if (has) PetscCall(fm_store_get_real(store, "/whitening", "scale", &t->scale));
+  PetscCall(fm_store_has(store, "/whitening/typical", &has));
+  if (has) PetscCall(fm_store_read(store, "/whitening/typical", FM_FLOAT64, 4, t->typical));
   PetscCall(fm_transport_whiten(t, NULL, NULL, NULL, NULL));
   PetscFunctionReturn(0);
 }

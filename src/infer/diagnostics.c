@@ -2,8 +2,6 @@
 #include "fathom/pareto.h"
 #include <math.h>
 
-#define BLOCK 128 /* samples a block: never depends on the rank count */
-
 /* One block: x in the user's units and log w = log p(x, y) - log q(x), NaN for a failed sample.
    */
 typedef struct {
@@ -13,10 +11,10 @@ typedef struct {
   PetscBool *ok;
 } block;
 
-static PetscErrorCode block_create(int64_t n, block *b) {
+static PetscErrorCode block_create(int64_t n, int64_t most, block *b) {
   PetscFunctionBegin;
-  PetscCall(PetscMalloc6(BLOCK * n, &b->z, BLOCK * n, &b->x, BLOCK, &b->logdet, BLOCK,
-                         &b->value, BLOCK, &b->sample, BLOCK, &b->ok));
+  PetscCall(PetscMalloc6(most * n, &b->z, most * n, &b->x, most, &b->logdet, most, &b->value,
+                         most, &b->sample, most, &b->ok));
   PetscFunctionReturn(0);
 }
 
@@ -144,23 +142,25 @@ static PetscErrorCode broadcast(const fm_comm *comm, fm_diagnosis *d) {
   PetscFunctionReturn(0);
 }
 
-/* My blocks of all samples; each rank's arrays in sample order. */
+/* My blocks of all samples, whose size never depends on the ranks; each rank's arrays in sample
+   order. */
 static PetscErrorCode run_blocks(fm_target *target, fm_transport *t, const fm_real *theta,
                                  fm_rng rng, int64_t count, double **x, double **j,
                                  double **logw, int64_t *mine) {
+  const int64_t most = fm_transport_block(t);
   int64_t first, blocks, begin;
   block b;
 
   PetscFunctionBegin;
-  PetscCall(fm_comm_share(target->comm, (count + BLOCK - 1) / BLOCK, &first, &blocks));
-  begin = first * BLOCK;
-  *mine = PetscMax(0, PetscMin(count, (first + blocks) * BLOCK) - begin);
+  PetscCall(fm_comm_share(target->comm, (count + most - 1) / most, &first, &blocks));
+  begin = first * most;
+  *mine = PetscMax(0, PetscMin(count, (first + blocks) * most) - begin);
   PetscCall(fm_calloc(*mine * t->n, x));
   PetscCall(fm_calloc(*mine, j));
   PetscCall(fm_calloc(*mine, logw));
-  PetscCall(block_create(t->n, &b));
-  for (int64_t at = 0; at < *mine; at += BLOCK)
-    PetscCall(block_run(&b, target, t, theta, rng, begin + at, PetscMin(BLOCK, *mine - at),
+  PetscCall(block_create(t->n, most, &b));
+  for (int64_t at = 0; at < *mine; at += most)
+    PetscCall(block_run(&b, target, t, theta, rng, begin + at, PetscMin(most, *mine - at),
                         *x + at * t->n, *j + at, *logw + at));
   PetscCall(block_destroy(&b));
   PetscFunctionReturn(0);

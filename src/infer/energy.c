@@ -99,6 +99,10 @@ PetscErrorCode fm_energy_evaluate(fm_energy *e, fm_key key, int64_t nb, const fm
 int64_t fm_energy_size(const fm_energy *e) { return e->n; }
 const char *fm_energy_describe(const fm_energy *e) { return e->description; }
 
+PetscBool fm_energy_can_sample(const fm_energy *e) {
+  return e->ops->sample ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscErrorCode fm_energy_sample(fm_energy *e, fm_rng rng, int64_t first, int64_t nb,
                                 fm_real *x) {
   PetscFunctionBegin;

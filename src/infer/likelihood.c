@@ -9,12 +9,13 @@
    neither do value and gradient. A term beyond 2^50 nats (less for more than 4,096 data) is
    outside the exact sum: the sample counts as failed. A step of training may estimate the sum
    over the parts (shots.h).
+   Data that lie in a subspace (fm_operator_restrict) are F(x) + P e with one sigma: the misfit
+   is that of the coordinates in it, and the normaliser is rank/2 log(2 pi sigma^2).
    Source: eq. (2) of Siahkoohi et al. (AABI 2021). */
 #include "fathom/likelihood.h"
 #include "fathom/energy_impl.h"
 #include "fathom/gather.h"
 #include "fathom/share.h"
-#include "fathom/store.h"
 #include "infer/shots.h"
 #include <math.h>
 
@@ -54,78 +55,6 @@ typedef struct likelihood {
   int64_t reasons;   /* samples that there is room for in reason */
   words *reason;     /* why a sample of the last evaluation failed */
 } likelihood;
-
-/* ---- options ---- */
-
-static int64_t count_of(int ndim, const int64_t *shape) {
-  int64_t count = ndim ? 1 : 0;
-
-  for (int k = 0; k < ndim; k++) count *= shape[k];
-  return count;
-}
-
-static PetscErrorCode check_noise(MPI_Comm comm, int64_t n, const double *sigma, int64_t m) {
-  PetscFunctionBegin;
-  fm_check(n, comm, PETSC_ERR_USER,
-           "the likelihood needs -noise_std: a number, a list or FILE:/dataset");
-  fm_check(n == 1 || n == m, comm, PETSC_ERR_USER,
-           "-noise_std has %lld numbers: one, or one for each of the %lld data, is needed",
-           (long long)n, (long long)m);
-  for (int64_t i = 0; i < n; i++)
-    fm_check(sigma[i] > 0 && isfinite(sigma[i]), comm, PETSC_ERR_USER,
-             "-noise_std must be positive: got %.6g at entry %lld of %lld", sigma[i],
-             (long long)i, (long long)n);
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode fm_likelihood_noise_std(MPI_Comm comm, int64_t m, double *sigma) {
-  int64_t shape[FM_STORE_NDIM], n;
-  PetscErrorCode code;
-  double *given;
-  int ndim;
-
-  PetscFunctionBegin;
-  PetscCall(fm_store_option_array(comm, "noise_std", &ndim, shape, &given));
-  n = count_of(ndim, shape);
-  code = check_noise(comm, n, given, m);
-  for (int64_t i = 0; i < m && !code; i++) sigma[i] = given[n == 1 ? 0 : i];
-  PetscCall(PetscFree(given));
-  PetscCall(code);
-  PetscFunctionReturn(0);
-}
-
-static PetscErrorCode check_mask(MPI_Comm comm, int64_t n, const double *mask, int64_t m) {
-  int64_t ones = 0;
-
-  PetscFunctionBegin;
-  fm_check(n == m, comm, PETSC_ERR_USER,
-           "-data_mask has %lld entries: one for each of the %lld data is needed", (long long)n,
-           (long long)m);
-  for (int64_t i = 0; i < n; i++) {
-    fm_check(mask[i] == 0 || mask[i] == 1, comm, PETSC_ERR_USER,
-             "-data_mask takes 0 and 1: got %.6g at entry %lld", mask[i], (long long)i);
-    ones += mask[i] == 1;
-  }
-  fm_check(ones, comm, PETSC_ERR_USER, "-data_mask leaves out every one of the %lld data",
-           (long long)m);
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode fm_likelihood_mask(MPI_Comm comm, int64_t m, PetscBool *counts) {
-  PetscErrorCode code = 0;
-  int64_t shape[FM_STORE_NDIM];
-  double *mask;
-  int ndim;
-
-  PetscFunctionBegin;
-  PetscCall(fm_store_option_array(comm, "data_mask", &ndim, shape, &mask));
-  if (ndim) code = check_mask(comm, count_of(ndim, shape), mask, m);
-  for (int64_t i = 0; i < m && !code; i++)
-    counts[i] = (!ndim || mask[i] == 1) ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(PetscFree(mask));
-  PetscCall(code);
-  PetscFunctionReturn(0);
-}
 
 /* ---- one solve ---- */
 
@@ -295,6 +224,10 @@ static PetscErrorCode reserve_reasons(likelihood *lk, int64_t nb) {
   PetscFunctionReturn(0);
 }
 
+double fm_likelihood_normaliser(const fm_energy *e) {
+  return ((const likelihood *)e->data)->constant;
+}
+
 const char *fm_likelihood_reason(const fm_energy *e, int64_t s) {
   const likelihood *lk = (const likelihood *)e->data;
 
@@ -408,24 +341,45 @@ static PetscErrorCode create_shots(likelihood *lk, MPI_Comm comm) {
   PetscFunctionReturn(0);
 }
 
-/* The normaliser over the data that count, and the line for people. */
-static PetscErrorCode summarise(likelihood *lk, int64_t m, fm_energy *e) {
+/* Which data count, and the normaliser over them. */
+static PetscErrorCode settle_noise(likelihood *lk, MPI_Comm comm, int64_t m) {
+  const int64_t rank = fm_operator_rank(lk->op);
+  PetscBool masked;
+
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(m, &lk->sigma));
+  PetscCall(fm_calloc(m, &lk->counts));
+  PetscCall(fm_likelihood_noise_of(comm, lk->op, lk->sigma));
+  PetscCall(fm_likelihood_mask(comm, m, lk->counts));
+  lk->limit = fmin(0x1p50, 0x1p62 / (double)m);
+  PetscCall(fm_option_given("data_mask", &masked));
+  fm_check(
+      rank == m || !masked, comm, PETSC_ERR_USER,
+      "-data_mask leaves data out that lie in a subspace of %lld dimensions of %lld, where "
+      "each depends on the others: leave it out (-operator mask leaves out pixels)",
+      (long long)rank, (long long)m);
+  for (int64_t i = 0; i < m && rank == m; i++)
+    if (lk->counts[i]) lk->constant += 0.5 * log(2 * PETSC_PI) + log(lk->sigma[i]);
+  if (rank < m) lk->constant = (double)rank * (0.5 * log(2 * PETSC_PI) + log(lk->sigma[0]));
+  PetscFunctionReturn(0);
+}
+
+/* The line for people. */
+static PetscErrorCode describe(const likelihood *lk, int64_t m, fm_energy *e) {
   double low = INFINITY, high = 0;
   int64_t used = 0;
 
   PetscFunctionBegin;
   for (int64_t i = 0; i < m; i++) {
     if (!lk->counts[i]) continue;
-    lk->constant += 0.5 * log(2 * PETSC_PI) + log(lk->sigma[i]);
     low = fmin(low, lk->sigma[i]);
     high = fmax(high, lk->sigma[i]);
     used++;
   }
-  lk->limit = fmin(0x1p50, 0x1p62 / (double)m);
   PetscCall(PetscSNPrintf(e->description, sizeof(e->description),
                           "likelihood of %lld data of %lld, noise std %.6g to %.6g, %s",
-                          (long long)used, (long long)m, low, high,
-                          fm_operator_describe(lk->op)));
+                          (long long)PetscMin(used, fm_operator_rank(lk->op)), (long long)m,
+                          low, high, fm_operator_describe(lk->op)));
   PetscFunctionReturn(0);
 }
 
@@ -441,12 +395,9 @@ PetscErrorCode fm_energy_likelihood_create(const fm_energy_inputs *in, fm_energy
   lk->y = in->y;
   lk->space = in->comm->space;
   PetscCall(fm_operator_sizes(lk->op, &e->n, &(int64_t){0}));
-  PetscCall(fm_calloc(in->m, &lk->sigma));
-  PetscCall(fm_calloc(in->m, &lk->counts));
-  PetscCall(fm_likelihood_noise_std(in->comm->world, in->m, lk->sigma));
-  PetscCall(fm_likelihood_mask(in->comm->world, in->m, lk->counts));
+  PetscCall(settle_noise(lk, in->comm->world, in->m));
   PetscCall(create_vectors(lk, e->n));
   PetscCall(create_shots(lk, in->comm->world));
-  PetscCall(summarise(lk, in->m, e));
+  PetscCall(describe(lk, in->m, e));
   PetscFunctionReturn(0);
 }

@@ -1,6 +1,6 @@
 #include "fathom/objective.h"
+#include "infer/rebuilt.h"
 #include <math.h>
-#include <zlib.h>
 
 /* Forward KL on pairs, eq. (3). */
 typedef struct {
@@ -8,6 +8,7 @@ typedef struct {
   int64_t capacity; /* of the arrays below, in samples */
   int64_t *item;
   fm_real *x, *y, *bar_x, *bar_y, *logdet;
+  fm_rebuilt rebuilt;
 } pairs;
 
 static PetscErrorCode reserve(pairs *p, int64_t nb) {
@@ -57,6 +58,8 @@ static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, i
   PetscCall(load(p, nb, p->item));
   v = lanes_of(p, p->x, p->y);
   bar = lanes_of(p, p->bar_x, p->bar_y);
+  PetscCall(fm_transport_kept(t, &v.kept));
+  PetscCall(fm_rebuilt_begin(&p->rebuilt, t, step, nb, p->x));
   logdet = (fm_logdet){p->logdet, t->m ? p->logdet + nb : NULL};
   PetscCall(fm_flow_apply(t->flow, theta, FM_NORMALIZE, nb, v, v, logdet));
   for (int64_t s = 0; s < nb; s++)
@@ -67,6 +70,7 @@ static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, i
   for (int64_t s = 0; s < 2 * nb; s++) p->logdet[s] = -1;
   PetscCall(fm_flow_vjp(t->flow, theta, FM_NORMALIZE, nb, v, bar, logdet, v, bar,
                         fm_share_scratch(share)));
+  fm_rebuilt_end(&p->rebuilt, t, step, nb, p->x, NULL);
   fm_share_add_gradient(share);
   fm_share_add_term(share, FM_TERM_OBJECTIVE, nll);
   fm_share_add_count(share, FM_COUNT_KEPT, nb);
@@ -75,7 +79,7 @@ static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, i
 
 static PetscErrorCode start(fm_objective *o, fm_real *theta) {
   pairs *p = (pairs *)o->data;
-  const int64_t nb = PetscMin(1024, o->total);
+  const int64_t nb = fm_transport_start_samples(p->in.transport, o->total);
   int64_t *order;
 
   PetscFunctionBegin;
@@ -94,27 +98,12 @@ static PetscErrorCode destroy(fm_objective *o) {
 
   PetscFunctionBegin;
   PetscCall(PetscFree6(p->item, p->x, p->y, p->bar_x, p->bar_y, p->logdet));
+  PetscCall(PetscFree(p->rebuilt.was));
   PetscCall(PetscFree(p));
   PetscFunctionReturn(0);
 }
 
 static const fm_objective_ops pairs_ops = {"pairs", start, add, destroy};
-
-/* The training rows' bytes, in the order of the split. */
-static PetscErrorCode checksum(pairs *p, uint32_t *crc) {
-  const fm_transport *t = p->in.transport;
-  uLong sum = 0;
-
-  PetscFunctionBegin;
-  PetscCall(reserve(p, 1));
-  for (int64_t i = 0; i < p->in.nrow; i++) {
-    PetscCall(fm_dataset_rows(p->in.data, 1, &p->in.row[i], p->x, t->m ? p->y : NULL));
-    sum = crc32_z(sum, (const unsigned char *)p->x, (size_t)t->n * sizeof(*p->x));
-    if (t->m) sum = crc32_z(sum, (const unsigned char *)p->y, (size_t)t->m * sizeof(*p->y));
-  }
-  *crc = (uint32_t)sum;
-  PetscFunctionReturn(0);
-}
 
 PetscErrorCode fm_pairs_create(const fm_pairs_inputs *inputs, fm_objective **objective) {
   fm_objective *o;
@@ -131,7 +120,8 @@ PetscErrorCode fm_pairs_create(const fm_pairs_inputs *inputs, fm_objective **obj
   o->steps_per_epoch = (o->total + o->batch - 1) / o->batch;
   o->shuffle = (fm_rng){inputs->seed, FM_STREAM_SHUFFLE};
   o->order_epoch = -1;
-  PetscCall(checksum(p, &o->data_crc32));
+  PetscCall(fm_dataset_crc32(p->in.data, p->in.nrow, p->in.row,
+                             p->in.transport->m ? PETSC_TRUE : PETSC_FALSE, &o->data_crc32));
   *objective = o;
   PetscFunctionReturn(0);
 }
@@ -139,7 +129,6 @@ PetscErrorCode fm_pairs_create(const fm_pairs_inputs *inputs, fm_objective **obj
 /* ---- the loss over any rows ---- */
 
 enum { LOSS_SUM, LOSS_SQUARE, LOSS_Y, LOSS_BAD, LOSS_TERMS };
-#define LOSS_BLOCK 128 /* rows a block: never depends on the rank count */
 
 /* Nats beyond which a row counts as bad: squares of all rows fit the exact sum. */
 static double largest_loss(int64_t nrow) {
@@ -153,7 +142,7 @@ static PetscErrorCode loss_block(pairs *p, const fm_real *theta, int64_t nb, con
   fm_lanes v;
 
   PetscFunctionBegin;
-  PetscCall(reserve(p, LOSS_BLOCK));
+  PetscCall(reserve(p, nb));
   PetscCall(PetscArraycpy(p->item, row, nb));
   PetscCall(fm_dataset_rows(p->in.data, nb, p->item, p->x, t->m ? p->y : NULL));
   fm_transport_whiten_lanes(t, nb, p->x, t->m ? p->y : NULL);
@@ -181,15 +170,16 @@ PetscErrorCode fm_pairs_loss(const fm_comm *comm, fm_transport *transport, const
                              fm_dataset *data, int64_t nrow, const int64_t *row, double *nll,
                              double *nll_se, double *nll_y) {
   pairs p = {.in = {transport, data, nrow, row, 0, 0}};
+  const int64_t block = fm_transport_block(transport);
   const double count = (double)nrow, shift = (double)(transport->n + transport->m);
   fm_exact sum[LOSS_TERMS] = {{0, 0}};
   int64_t first, blocks;
 
   PetscFunctionBegin;
-  PetscCall(fm_comm_share(comm, (nrow + LOSS_BLOCK - 1) / LOSS_BLOCK, &first, &blocks));
+  PetscCall(fm_comm_share(comm, (nrow + block - 1) / block, &first, &blocks));
   for (int64_t b = first; b < first + blocks; b++)
-    PetscCall(loss_block(&p, theta, PetscMin(LOSS_BLOCK, nrow - b * LOSS_BLOCK),
-                         row + b * LOSS_BLOCK, shift, sum));
+    PetscCall(
+        loss_block(&p, theta, PetscMin(block, nrow - b * block), row + b * block, shift, sum));
   PetscCall(PetscFree6(p.item, p.x, p.y, p.bar_x, p.bar_y, p.logdet));
   PetscCall(fm_exact_reduce(sum, LOSS_TERMS, comm->sample));
   *nll = fm_exact_value(sum[LOSS_SUM]) / count;

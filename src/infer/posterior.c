@@ -1,6 +1,7 @@
 #include "fathom/likelihood.h"
 #include "fathom/log.h"
 #include "fathom/objective.h"
+#include "infer/rebuilt.h"
 #include <math.h>
 #include <zlib.h>
 
@@ -17,6 +18,7 @@ typedef struct {
   double *value, *part;          /* energies */
   fm_real *logdet, *score;
   PetscBool *ok;
+  fm_rebuilt rebuilt;
 } posterior;
 
 static PetscErrorCode release(posterior *p) {
@@ -58,7 +60,8 @@ static PetscErrorCode draw(fm_objective *o, int64_t step, int64_t first, int64_t
   PetscFunctionReturn(0);
 }
 
-/* x = T(z) and its logdet. Lanes of the latent side in *in, of the model side in *out. */
+/* x = T(z) and its logdet; activations stored where wanted. Lanes of the latent side in *in, of
+   the model side in *out. */
 static PetscErrorCode generate(posterior *p, const fm_real *theta, int64_t nb, fm_lanes *in,
                                fm_lanes *out) {
   fm_transport *t = p->in.transport;
@@ -66,6 +69,8 @@ static PetscErrorCode generate(posterior *p, const fm_real *theta, int64_t nb, f
   PetscFunctionBegin;
   *in = fm_transport_lanes(t, nb, p->z, p->z_y);
   *out = (fm_lanes){.x = p->x, .y = in->y ? p->y : NULL, .condition = in->condition};
+  PetscCall(fm_transport_kept(t, &out->kept));
+  in->kept = out->kept; /* the score's vjp, in the other direction, is at the same points */
   PetscCall(
       fm_flow_apply(t->flow, theta, FM_GENERATE, nb, *in, *out, (fm_logdet){p->logdet, NULL}));
   PetscCall(PetscArraycpy(p->user, p->x, nb * t->n));
@@ -200,6 +205,7 @@ static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, i
   PetscFunctionBegin;
   PetscCall(reserve(p, nb));
   PetscCall(draw(o, step, first, nb));
+  PetscCall(fm_rebuilt_begin(&p->rebuilt, p->in.transport, step, nb, p->z));
   PetscCall(generate(p, theta, nb, &latent, &model));
   PetscCall(evaluate(p, step, nb, share));
   tally(p, step, nb, share);
@@ -208,6 +214,7 @@ static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, i
   bar = (fm_lanes){.x = p->x_bar};
   PetscCall(fm_flow_vjp(p->in.transport->flow, theta, FM_GENERATE, nb, model, bar,
                         (fm_logdet){p->logdet, NULL}, model, bar, fm_share_scratch(share)));
+  fm_rebuilt_end(&p->rebuilt, p->in.transport, step, nb, p->x, p->ok);
   fm_share_add_gradient(share);
   PetscFunctionReturn(0);
 }
@@ -233,7 +240,7 @@ PetscErrorCode fm_posterior_examine(fm_objective *o, const fm_real *theta, int64
 static PetscErrorCode start(fm_objective *o, fm_real *theta) {
   posterior *p = (posterior *)o->data;
   const fm_transport *t = p->in.transport;
-  const int64_t nb = o->total ? PetscMin(1024, o->total) : 1024;
+  const int64_t nb = fm_transport_start_samples(t, o->total);
   const fm_rng rng = {p->in.seed, FM_STREAM_START};
 
   PetscFunctionBegin;
@@ -246,9 +253,12 @@ static PetscErrorCode start(fm_objective *o, fm_real *theta) {
 }
 
 static PetscErrorCode destroy(fm_objective *o) {
+  posterior *p = (posterior *)o->data;
+
   PetscFunctionBegin;
-  PetscCall(release((posterior *)o->data));
-  PetscCall(PetscFree(o->data));
+  PetscCall(release(p));
+  PetscCall(PetscFree(p->rebuilt.was));
+  PetscCall(PetscFree(p));
   PetscFunctionReturn(0);
 }
 

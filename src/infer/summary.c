@@ -31,6 +31,21 @@ void fm_samples_covariance(int64_t count, int64_t n, const double *x, const doub
   for (int64_t k = 0; k < n * n; k++) cov[k] /= total;
 }
 
+void fm_samples_std(int64_t count, int64_t n, const double *x, const double *w,
+                    const double *mean, double *std) {
+  double total = 0.;
+
+  for (int64_t i = 0; i < n; i++) std[i] = 0.;
+  for (int64_t s = 0; s < count; s++) {
+    const double weight = w ? w[s] : 1.;
+
+    total += weight;
+    for (int64_t i = 0; i < n; i++)
+      std[i] += weight * (x[s * n + i] - mean[i]) * (x[s * n + i] - mean[i]);
+  }
+  for (int64_t i = 0; i < n; i++) std[i] = sqrt(std[i] / total);
+}
+
 static int ascending(const void *a, const void *b) {
   const double left = *(const double *)a, right = *(const double *)b;
 

@@ -1,7 +1,33 @@
 #include "fathom/target.h"
+#include "fathom/log.h"
 #include "fathom/options.h"
 #include "fathom/store.h"
 
+#define ROUNDING 1e-12 /* shares of the energy of y */
+#define WORTH_SAYING 1e-6
+
+/* y = P y where the operator's data lie in a subspace, unless only the rounding of y's file
+   lies outside: y stays the user's, bit by bit, as commands without an operator see it. */
+static PetscErrorCode restrict_observed(fm_target *t) {
+  double *kept, all = 0, removed = 0;
+
+  PetscFunctionBegin;
+  if (fm_operator_rank(t->op) == t->m) PetscFunctionReturn(0);
+  PetscCall(PetscMalloc1((size_t)t->m, &kept));
+  PetscCall(PetscArraycpy(kept, t->y, t->m));
+  PetscCall(fm_operator_restrict(t->op, kept));
+  for (int64_t i = 0; i < t->m; i++) all += t->y[i] * t->y[i];
+  for (int64_t i = 0; i < t->m; i++) removed += (t->y[i] - kept[i]) * (t->y[i] - kept[i]);
+  if (removed > WORTH_SAYING * all)
+    fm_warn("%.3g of the energy of -observed lies outside of the range of %s: it says nothing "
+            "about x and is taken away",
+            removed / all, fm_operator_describe(t->op));
+  if (removed > ROUNDING * all) PetscCall(PetscArraycpy(t->y, kept, t->m));
+  PetscCall(PetscFree(kept));
+  PetscFunctionReturn(0);
+}
+
+/* Those of a checkpoint are restricted already. */
 static PetscErrorCode observed(fm_target *t, const double *given) {
   int64_t shape[FM_STORE_NDIM], count = 1;
   double *y = NULL;
@@ -17,10 +43,10 @@ static PetscErrorCode observed(fm_target *t, const double *given) {
     fm_check(count == t->m, t->comm->world, PETSC_ERR_USER,
              "-observed has %lld values, the operator %s gives %lld", (long long)count,
              fm_operator_describe(t->op), (long long)t->m);
-    given = y;
   }
-  PetscCall(PetscArraycpy(t->y, given, t->m));
+  PetscCall(PetscArraycpy(t->y, given ? given : y, t->m));
   PetscCall(PetscFree(y));
+  if (!given) PetscCall(restrict_observed(t));
   PetscFunctionReturn(0);
 }
 

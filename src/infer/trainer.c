@@ -113,6 +113,10 @@ static PetscErrorCode record(fm_trainer *t, double rate, double norm) {
   PetscFunctionReturn(0);
 }
 
+/* Steps between tries of a finer window after a spike of the gradient: where it was too early,
+   one step is done twice. */
+enum { RECOVER = 16 };
+
 PetscErrorCode fm_trainer_step(fm_trainer *t) {
   const double rate = fm_schedule_rate(&t->in.schedule, t->step);
   double norm;
@@ -131,6 +135,8 @@ PetscErrorCode fm_trainer_step(fm_trainer *t) {
     t->ledger[k] += fm_share_count(t->share, FM_COUNT_SOLVES + k);
   PetscCall(record(t, rate, norm));
   t->step++;
+  if (t->window < FM_SHARE_WINDOW && t->step % RECOVER == 0 && fm_share_spare(t->share))
+    t->window += 20;
   PetscFunctionReturn(0);
 }
 

@@ -9,6 +9,7 @@ PetscErrorCode fm_transport_create(const fm_flow_spec *spec, fm_transport **tran
   PetscCall(fm_flow_create(spec, &t->flow));
   t->n = fm_shape_size(spec->x);
   t->m = fm_shape_size(spec->y);
+  t->scale = 1.;
   PetscCall(fm_calloc(t->n, &t->x_mean));
   PetscCall(fm_calloc(t->n, &t->x_std));
   PetscCall(fm_calloc(t->m, &t->y_mean));
@@ -25,6 +26,7 @@ PetscErrorCode fm_transport_destroy(fm_transport **transport) {
   PetscFunctionBegin;
   if (!t) PetscFunctionReturn(0);
   PetscCall(fm_condition_destroy(&t->condition));
+  PetscCall(fm_kept_destroy(&t->kept));
   PetscCall(fm_flow_destroy(&t->flow));
   PetscCall(PetscFree(t->x_mean));
   PetscCall(PetscFree(t->x_std));
@@ -144,6 +146,24 @@ fm_lanes fm_transport_lanes(const fm_transport *t, int64_t nb, fm_real *x, fm_re
   lanes.y = y;
   lanes.condition = NULL;
   return lanes;
+}
+
+int64_t fm_transport_block(const fm_transport *t) {
+  return PetscMax(4, PetscMin(128, ((int64_t)1 << 16) / t->n));
+}
+
+int64_t fm_transport_start_samples(const fm_transport *t, int64_t total) {
+  const int64_t numbers = (int64_t)1 << 18;
+  const int64_t wanted = PetscMax(32, PetscMin(1024, numbers / t->n));
+
+  return total ? PetscMin(wanted, total) : wanted;
+}
+
+PetscErrorCode fm_transport_kept(fm_transport *t, fm_kept **kept) {
+  PetscFunctionBegin;
+  if (t->store && !t->kept) PetscCall(fm_kept_create(t->flow, &t->kept));
+  *kept = t->store ? t->kept : NULL;
+  PetscFunctionReturn(0);
 }
 
 /* ---- in the user's units ---- */

@@ -1,0 +1,44 @@
+/* fm_segy - a section of SEG-Y: traces of samples, in the order of the file; headers beyond
+   sizes and sample interval are not looked at. segyio is known to io/segy.c alone.
+
+   Read are IBM float (format code 1), 16-bit integer (3) and IEEE float (5), big-endian, all
+   traces of one length. Errors are agreed: all ranks fail together with the same sentence. */
+#ifndef FATHOM_SEGY_H
+#define FATHOM_SEGY_H
+
+#include "fathom/types.h"
+
+typedef struct fm_segy fm_segy;
+
+typedef enum fm_segy_format {
+  FM_SEGY_IBM = 1,
+  FM_SEGY_INT16 = 3,
+  FM_SEGY_IEEE = 5
+} fm_segy_format;
+
+/* fm_segy_open - open for reading and check; rank 0 holds the file. Collective on comm, which
+   is borrowed.
+   User errors: no such file, too short or no SEG-Y, little-endian, a format code that is not
+   read, a length that is no whole number of traces (truncated, or traces of other lengths). */
+PetscErrorCode fm_segy_open(MPI_Comm comm, const char *path, fm_segy **segy);
+PetscErrorCode fm_segy_close(fm_segy **segy);
+
+/* The same on every rank. dt [s]: 0 where the file does not say. */
+int64_t fm_segy_traces(const fm_segy *segy);
+int64_t fm_segy_samples(const fm_segy *segy);
+double fm_segy_dt(const fm_segy *segy);
+fm_segy_format fm_segy_get_format(const fm_segy *segy);
+
+/* fm_segy_read_traces - traces [first, first + count), counted from 0, to every rank.
+   Collective. out [count][samples], overwritten. User errors: a range that the file has not, a
+   sample that is not finite (said with its trace and place). */
+PetscErrorCode fm_segy_read_traces(fm_segy *segy, int64_t first, int64_t count, float *out);
+
+/* fm_segy_write - a section as SEG-Y revision 1, atomically; IBM or IEEE float. Collective on
+   comm; data [traces][samples] is read on rank 0 alone. Trace i, from 0, gets sequence number,
+   CDP and crossline i + 1, inline 1. Samples up to 65535 a trace; dt [s] in whole microseconds,
+   below 65536. User errors: those limits, and whatever the disk refuses. */
+PetscErrorCode fm_segy_write(MPI_Comm comm, const char *path, fm_segy_format format,
+                             int64_t traces, int64_t samples, double dt, const float *data);
+
+#endif

@@ -1,0 +1,20 @@
+/* Maps of mean and standard deviation of samples, and how they compare with a known truth. */
+#ifndef FATHOM_MAPS_H
+#define FATHOM_MAPS_H
+
+#include "fathom/command.h"
+
+/* fm_maps - mean and std of the samples x [count][n] of all sample ranks (`total` in all), in
+   the
+   shape of the unknown: OUT/maps.h5:/mean /std; of up to 16 unknowns also as results mean_K,
+   std_K. With -truth also /truth, and the results
+
+       snr             -20 log10(|truth - mean| / |truth|), dB
+       coverage_2std   share of the unknowns within 2 std of the mean (of a Gaussian .954)
+       std_rms         root mean square of std;  error_rms  of truth - mean
+
+   Fails on a truth of another size. Collective on world. */
+PetscErrorCode fm_maps(fm_run *run, const fm_transport *transport, int64_t total, int64_t count,
+                       const fm_real *x);
+
+#endif

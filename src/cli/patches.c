@@ -1,0 +1,261 @@
+/* patches - images of one size from a section of SEG-Y, divided by one constant: what a flow of
+   images trains on, or an unknown. */
+#include "fathom/command.h"
+#include "fathom/log.h"
+#include "fathom/options.h"
+#include "fathom/segy.h"
+#include <math.h>
+
+#define BLOCK_BYTES ((int64_t)1 << 24) /* of patches written at once by a rank */
+
+typedef struct {
+  int64_t first, end;
+} range;
+
+typedef struct {
+  fm_run *run;
+  const char *path;
+  int64_t traces, samples; /* of the section */
+  range t, s;              /* window: traces, samples */
+  int64_t rows, columns;   /* of a patch: samples, traces */
+  int64_t stride[2];       /* 0: random corners */
+  int64_t along, count;    /* regular corners of a row of patches; patches */
+  double scale;
+  float *window; /* [traces of the window][samples of the section] */
+  fm_store *store;
+} cutting;
+
+/* ---- what to cut ---- */
+
+/* -name a:b, half open; all of [0, size) where it is not given */
+static PetscErrorCode read_range(const cutting *c, const char *name, const char *what,
+                                 int64_t size, range *r) {
+  long long first = 0, end = size;
+  const char *text;
+  char rest;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text(name, &text));
+  fm_check(!text[0] || sscanf(text, "%lld:%lld%c", &first, &end, &rest) == 2,
+           c->run->comm.world, PETSC_ERR_USER,
+           "-%s takes FIRST:END, such as 0:%lld for all, not '%s'", name, (long long)size,
+           text);
+  fm_check(first >= 0 && first < end && end <= size, c->run->comm.world, PETSC_ERR_USER,
+           "-%s %s leaves the section: '%s' has %lld %s, 0:%lld", name, text, c->path,
+           (long long)size, what, (long long)size);
+  *r = (range){first, end};
+  PetscFunctionReturn(0);
+}
+
+/* patches of a stride that fit into a window side of `size` */
+static int64_t places(int64_t size, int64_t side, int64_t stride) {
+  return (size - side) / stride + 1;
+}
+
+static PetscErrorCode read_count(cutting *c) {
+  PetscBool by_stride;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_given("patch_stride", &by_stride));
+  PetscCall(fm_option_integer_in("patch_count", 0, (int64_t)1 << 40, &c->count));
+  fm_check(!by_stride || !c->count, c->run->comm.world, PETSC_ERR_USER,
+           "-patch_count %lld asks for random places and -patch_stride for regular ones: give "
+           "one of them",
+           (long long)c->count);
+  if (c->count) PetscFunctionReturn(0);
+  c->stride[0] = c->rows;
+  c->stride[1] = c->columns;
+  if (by_stride)
+    PetscCall(fm_option_shape("patch_stride", "samples and traces between patches as NTxNX",
+                              c->stride));
+  fm_check(c->stride[0] >= 1 && c->stride[1] >= 1, c->run->comm.world, PETSC_ERR_USER,
+           "-patch_stride %lldx%lld: at least 1x1", (long long)c->stride[0],
+           (long long)c->stride[1]);
+  c->along = places(c->t.end - c->t.first, c->columns, c->stride[1]);
+  c->count = c->along * places(c->s.end - c->s.first, c->rows, c->stride[0]);
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_window(cutting *c) {
+  int64_t shape[2];
+
+  PetscFunctionBegin;
+  PetscCall(read_range(c, "patch_traces", "traces", c->traces, &c->t));
+  PetscCall(read_range(c, "patch_samples", "samples a trace", c->samples, &c->s));
+  PetscCall(fm_option_shape("patch_shape", "samples and traces of a patch as NTxNX", shape));
+  c->rows = shape[0];
+  c->columns = shape[1];
+  fm_check(c->rows >= 1 && c->columns >= 1 && c->rows <= c->s.end - c->s.first &&
+               c->columns <= c->t.end - c->t.first,
+           c->run->comm.world, PETSC_ERR_USER,
+           "-patch_shape %lldx%lld does not fit: the window has %lld samples and %lld traces",
+           (long long)c->rows, (long long)c->columns, (long long)(c->s.end - c->s.first),
+           (long long)(c->t.end - c->t.first));
+  PetscCall(read_count(c));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_section(cutting *c) {
+  fm_segy *segy;
+  PetscErrorCode code;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("segy", &c->path));
+  fm_check(c->path[0], c->run->comm.world, PETSC_ERR_USER,
+           "no section: give -segy FILE.sgy (post-stack SEG-Y)");
+  PetscCall(fm_segy_open(c->run->comm.world, c->path, &segy));
+  c->traces = fm_segy_traces(segy);
+  c->samples = fm_segy_samples(segy);
+  fm_log("'%s': %lld traces of %lld samples, %g ms", c->path, (long long)c->traces,
+         (long long)c->samples, 1e3 * fm_segy_dt(segy));
+  code = read_window(c);
+  if (!code) code = fm_calloc((c->t.end - c->t.first) * c->samples, &c->window);
+  if (!code) code = fm_segy_read_traces(segy, c->t.first, c->t.end - c->t.first, c->window);
+  PetscCall(fm_segy_close(&segy));
+  PetscCall(code);
+  PetscFunctionReturn(0);
+}
+
+/* ---- patches ---- */
+
+/* first sample and first trace of patch i, in the section */
+static void corner(const cutting *c, int64_t i, int64_t at[2]) {
+  double u[2];
+
+  if (c->along) {
+    at[0] = c->s.first + i / c->along * c->stride[0];
+    at[1] = c->t.first + i % c->along * c->stride[1];
+    return;
+  }
+  fm_rng_uniform((fm_rng){c->run->seed, FM_STREAM_MODEL}, 0, (uint64_t)i, 2, u);
+  at[0] = c->s.first + (int64_t)(u[0] * (double)(c->s.end - c->s.first - c->rows + 1));
+  at[1] = c->t.first + (int64_t)(u[1] * (double)(c->t.end - c->t.first - c->columns + 1));
+}
+
+/* the sample of row r and column k of a patch at `at` */
+static double sample_of(const cutting *c, const int64_t at[2], int64_t r, int64_t k) {
+  return (double)c->window[(at[1] - c->t.first + k) * c->samples + at[0] + r];
+}
+
+/* the root mean square of all samples of all patches: amplitudes have mean 0, and none is taken
+   from them; the same sum on every rank */
+static double root_mean_square(const cutting *c) {
+  double sum = 0.;
+
+  for (int64_t i = 0; i < c->count; i++) {
+    double one = 0.;
+    int64_t at[2];
+
+    corner(c, i, at);
+    for (int64_t k = 0; k < c->columns; k++)
+      for (int64_t r = 0; r < c->rows; r++)
+        one += sample_of(c, at, r, k) * sample_of(c, at, r, k);
+    sum += one / (double)(c->rows * c->columns);
+  }
+  return sqrt(sum / (double)c->count);
+}
+
+static PetscErrorCode find_scale(cutting *c) {
+  const char *from;
+  fm_store *store;
+  PetscErrorCode code;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("patch_scale_from", &from));
+  if (!from[0]) {
+    c->scale = root_mean_square(c);
+    fm_check(c->scale > 0, c->run->comm.world, PETSC_ERR_USER,
+             "the patches of '%s' are zero everywhere: choose another window", c->path);
+    PetscFunctionReturn(0);
+  }
+  PetscCall(fm_store_open(c->run->comm.world, from, &store));
+  code = fm_store_get_real(store, "/x", "scale", &c->scale);
+  PetscCall(fm_store_close(&store));
+  PetscCall(code);
+  fm_check(c->scale > 0 && isfinite(c->scale), c->run->comm.world, PETSC_ERR_USER,
+           "the attribute scale of /x in '%s' is %g, expected a positive number", from,
+           c->scale);
+  PetscFunctionReturn(0);
+}
+
+/* ---- the file ---- */
+
+static void cut(const cutting *c, int64_t first, int64_t nb, fm_real *x, int64_t *at) {
+  for (int64_t i = 0; i < nb; i++, at += 2) {
+    corner(c, first + i, at);
+    for (int64_t r = 0; r < c->rows; r++)
+      for (int64_t k = 0; k < c->columns; k++)
+        *x++ = (fm_real)(sample_of(c, at, r, k) / c->scale);
+  }
+}
+
+/* My rows, block by block; every rank makes as many collective writes as the one with the most
+   rows. Only the first rank of a space communicator writes. */
+static PetscErrorCode write_rows(cutting *c) {
+  const int64_t size = c->rows * c->columns;
+  const int64_t block = PetscMax((int64_t)1, BLOCK_BYTES / (size * (int64_t)sizeof(fm_real)));
+  int64_t first, count, most, *at;
+  PetscMPIInt space;
+  fm_real *x;
+
+  PetscFunctionBegin;
+  PetscCall(fm_comm_share(&c->run->comm, c->count, &first, &count));
+  PetscCallMPI(MPI_Allreduce(&count, &most, 1, MPI_INT64_T, MPI_MAX, c->run->comm.world));
+  PetscCallMPI(MPI_Comm_rank(c->run->comm.space, &space));
+  PetscCall(PetscMalloc2(PetscMin(block, most) * size, &x, 2 * PetscMin(block, most), &at));
+  for (int64_t done = 0; done < most; done += block) {
+    const int64_t nb = space ? 0 : PetscMax(0, PetscMin(block, count - done));
+    const int64_t row = first + PetscMin(done, count);
+
+    cut(c, row, nb, x, at);
+    PetscCall(fm_store_write_rows(c->store, "/x", row, nb, x));
+    PetscCall(fm_store_write_rows(c->store, "/corner", row, nb, at));
+  }
+  PetscCall(PetscFree2(x, at));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode fill(cutting *c) {
+  PetscFunctionBegin;
+  PetscCall(fm_store_set_text(c->store, "/", "settings", c->run->settings));
+  PetscCall(fm_store_set_real(c->store, "/x", "scale", c->scale));
+  PetscCall(fm_store_set_real(c->store, "/x", "mean", 0.));
+  PetscCall(fm_store_set_text(c->store, "/corner", "columns", "first sample, first trace"));
+  PetscCall(write_rows(c));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode write_patches(cutting *c) {
+  const fm_field field[] = {{"/x", FM_TYPE_REAL, 3, {1, c->rows, c->columns}},
+                            {"/corner", FM_INT64, 1, {2}}};
+  char path[PETSC_MAX_PATH_LEN];
+  PetscErrorCode error;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_path(c->run, "patches.h5", path));
+  PetscCall(fm_store_create_rows(c->run->comm.world, path, 2, field, c->count, &c->store));
+  error = fill(c);
+  if (error) PetscCall(fm_store_close(&c->store)); /* and its file is gone */
+  PetscCall(error);
+  PetscCall(fm_store_commit(&c->store, NULL));
+  fm_log("wrote %lld patches of %lld x %lld (samples x traces) of samples %lld:%lld, traces "
+         "%lld:%lld, divided by %g, to '%s'",
+         (long long)c->count, (long long)c->rows, (long long)c->columns, (long long)c->s.first,
+         (long long)c->s.end, (long long)c->t.first, (long long)c->t.end, c->scale, path);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_command_patches(fm_run *run) {
+  cutting c = {.run = run};
+  PetscErrorCode error;
+
+  PetscFunctionBegin;
+  error = read_section(&c);
+  if (!error) error = find_scale(&c);
+  if (!error) error = write_patches(&c);
+  PetscCall(PetscFree(c.window));
+  PetscCall(error);
+  PetscCall(fm_result(run->results, "patches", (double)c.count, "1"));
+  PetscCall(fm_result(run->results, "scale", c.scale, "amplitude"));
+  PetscFunctionReturn(0);
+}
