@@ -51,20 +51,92 @@ static void the_same_bits_on_any_ranks(void **state) {
   fm_share_begin(share, 20);
   for (int64_t s = 0; s < MANY; s++) contribute(share, s);
   fm_ok(fm_share_reduce(share, PETSC_COMM_SELF));
-  fm_share_gradient(share, 1. / MANY, alone);
+  fm_ok(fm_share_gradient(share, 1. / MANY, alone));
   term = fm_share_term(share, 1);
   for (int way = 0; way < 4; way++) {
     fm_share_begin(share, 20);
     for (int64_t s = MANY - 1; s >= 0; s--)
       if (owner(way, s, size_of(world)) == rank_of(world)) contribute(share, s);
     fm_ok(fm_share_reduce(share, world));
-    fm_share_gradient(share, 1. / MANY, grad);
+    fm_ok(fm_share_gradient(share, 1. / MANY, grad));
     assert_memory_equal(grad, alone, sizeof(grad));
     assert_true(fm_share_term(share, 1) == term);
     assert_int_equal(fm_share_count(share, 2), MANY * (MANY - 1) / 2);
     assert_int_equal(fm_share_verdict(share), FM_SHARE_GOOD);
   }
   fm_ok(fm_share_destroy(&share));
+}
+
+/* So many that they go in blocks, whose number no number of ranks divides, and the most that go
+   with the terms: against sums of one rank, which tests/unit_share.c holds to exact ones. */
+static void add_many(fm_share *share, int64_t n, int64_t s) {
+  double *g;
+
+  fm_ok(PetscMalloc1(n, &g));
+  fm_rng_uniform((fm_rng){7, FM_STREAM_CHECK}, 0, (uint64_t)s, (size_t)n, g);
+  for (int64_t i = 0; i < n; i++)
+    fm_share_scratch(share)[i] += (fm_real)((g[i] - .5) * ldexp(1, (int)((i + s) % 40) - 20));
+  fm_share_add_gradient(share);
+  fm_share_add_term(share, 0, g[0]);
+  fm_share_add_count(share, 1, 1);
+  fm_ok(PetscFree(g));
+}
+
+static void sum_many(fm_share *share, int64_t n, MPI_Comm comm, fm_real *grad) {
+  fm_share_begin(share, 20);
+  for (int64_t s = 0; s < 6; s++)
+    if (s * size_of(comm) / 6 == rank_of(comm)) add_many(share, n, s);
+  fm_ok(fm_share_reduce(share, comm));
+  assert_int_equal(fm_share_verdict(share), FM_SHARE_GOOD);
+  assert_int_equal(fm_share_count(share, 1), 6);
+  memset(grad, 0xff, (size_t)n * sizeof(fm_real));
+  fm_ok(fm_share_gradient(share, 1. / 6, grad));
+}
+
+static void many_parameters(void **state) {
+  static const int64_t many[] = {4096, 4097, 65536, 2 * 65536 + 7};
+  fm_real *alone, *grad;
+  fm_share *share;
+
+  for (int k = 0; k < 4; k++) {
+    const int64_t n = many[k];
+
+    fm_ok(PetscMalloc2(n, &alone, n, &grad));
+    fm_ok(fm_share_create(n, &share));
+    sum_many(share, n, PETSC_COMM_SELF, alone);
+    sum_many(share, n, PETSC_COMM_WORLD, grad);
+    assert_memory_equal(grad, alone, (size_t)n * sizeof(fm_real));
+    sum_many(share, n, PETSC_COMM_SELF, grad); /* and no longer with the others */
+    assert_memory_equal(grad, alone, (size_t)n * sizeof(fm_real));
+    fm_ok(fm_share_destroy(&share));
+    fm_ok(PetscFree2(alone, grad));
+  }
+}
+
+/* The largest sum counts in whichever part, hence rank, it is: 2^24 is too large for a finer
+   window, half of it is not. */
+static void spare_everywhere_alike(void **state) {
+  static const int64_t n = 70001, where[] = {0, 69999, 70000, 33333, -1};
+  fm_share *share;
+  fm_real *grad;
+
+  fm_ok(PetscMalloc1(n, &grad));
+  fm_ok(fm_share_create(n, &share));
+  for (int k = 0; k < 10; k++) {
+    const int64_t i = where[k / 2];
+    PetscBool spare;
+
+    fm_share_begin(share, 0);
+    if (i >= 0 && rank_of(PETSC_COMM_WORLD) == k % size_of(PETSC_COMM_WORLD))
+      fm_share_scratch(share)[i] = -(fm_real)ldexp(1, 24 - k % 2);
+    fm_share_add_gradient(share);
+    fm_ok(fm_share_reduce(share, PETSC_COMM_WORLD));
+    fm_ok(fm_share_gradient(share, 1, grad));
+    fm_ok(fm_share_spare(share, &spare));
+    assert_int_equal(spare, i < 0 || k % 2);
+  }
+  fm_ok(fm_share_destroy(&share));
+  fm_ok(PetscFree(grad));
 }
 
 /* A bad number on the last rank alone. */
@@ -156,7 +228,8 @@ static void neighbours_share_a_sample(void **state) {
   assert_int_equal(worst, 7);
 }
 
-FM_TEST_MAIN(cmocka_unit_test(the_same_bits_on_any_ranks),
+FM_TEST_MAIN(cmocka_unit_test(the_same_bits_on_any_ranks), cmocka_unit_test(many_parameters),
+             cmocka_unit_test(spare_everywhere_alike),
              cmocka_unit_test(one_rank_speaks_for_all),
              cmocka_unit_test(exact_numbers_over_ranks),
              cmocka_unit_test(shares_cover_everything),

@@ -34,7 +34,7 @@ static int64_t check_gradient(infer_fixture *f, int64_t count) {
   double most = 0;
 
   infer_add(f, f->theta, 3, 0, count);
-  fm_share_gradient(f->share, 1, f->grad);
+  fm_ok(fm_share_gradient(f->share, 1, f->grad));
   for (int64_t i = 0; i < f->size; i++) most = fmax(most, fabs((double)f->grad[i]));
   for (int64_t i = 0; i < f->size; i++) {
     double best = INFINITY;
@@ -70,7 +70,7 @@ static void posterior_gradient_of_the_x_lane(void **state) {
   infer_posterior(&f, FM_ESTIMATOR_TOTAL, 0, 16);
   assert_true(check_gradient(&f, 6) > lane_size(&f, FM_LANE_X) / 2);
   infer_add(&f, f.theta, 3, 0, 6);
-  fm_share_gradient(f.share, 1, f.grad);
+  fm_ok(fm_share_gradient(f.share, 1, f.grad));
   layout = fm_flow_layout(f.transport->flow);
   for (int64_t k = 0; k < layout->ntensor; k++)
     for (int64_t i = 0; i < layout->tensor[k].size; i++)
@@ -194,7 +194,7 @@ static void compare_estimators(fm_trained train, uint64_t seed) {
   fm_ok(PetscCalloc2(f[0].size, &sum, f[0].size, &square));
   for (int64_t s = 0; s < LATENTS; s++) {
     for (int e = 0; e < 2; e++) infer_add(&f[e], f[e].theta, 0, s, 1);
-    for (int e = 0; e < 2; e++) fm_share_gradient(f[e].share, 1, f[e].grad);
+    for (int e = 0; e < 2; e++) fm_ok(fm_share_gradient(f[e].share, 1, f[e].grad));
     for (int64_t i = 0; i < f[0].size; i++) {
       const double d = (double)f[0].grad[i] - (double)f[1].grad[i];
 
@@ -257,7 +257,7 @@ static void leave_out_failed(fm_estimator estimator) {
     fm_rng_normal((fm_rng){5, FM_STREAM_LATENT}, 2, (uint64_t)s, 2, z);
     fm_ok(fm_transport_generate(f.transport, f.theta, 1, z, x, &logdet));
     infer_add(&f, f.theta, 2, s, 1);
-    fm_share_gradient(f.share, 1, f.grad);
+    fm_ok(fm_share_gradient(f.share, 1, f.grad));
     if (fabs((double)x[0]) < CLIFF_AT && fabs((double)x[1]) < CLIFF_AT) {
       kept++;
       sum += cliff_objective(x, (double)logdet);
@@ -271,7 +271,7 @@ static void leave_out_failed(fm_estimator estimator) {
   }
   assert_true(kept > batch / 4 && kept < batch - 4);
   infer_add(&f, f.theta, 2, 0, batch);
-  fm_share_gradient(f.share, 1, f.grad);
+  fm_ok(fm_share_gradient(f.share, 1, f.grad));
   assert_int_equal(fm_share_count(f.share, FM_COUNT_KEPT), kept);
   assert_int_equal(fm_share_count(f.share, FM_COUNT_FAILED), batch - kept);
   fm_near(fm_share_term(f.share, FM_TERM_OBJECTIVE), sum, loose);
@@ -306,7 +306,7 @@ static void too_many_failures_stop_a_step(void **state) {
   kept = (double)fm_share_count(f.share, FM_COUNT_KEPT);
   fm_near(fm_history_last(t->history, "objective"),
           fm_share_term(f.share, FM_TERM_OBJECTIVE) / kept, loose);
-  fm_share_gradient(f.share, 1 / kept, f.grad);
+  fm_ok(fm_share_gradient(f.share, 1 / kept, f.grad));
   for (int64_t i = 0; i < f.size; i++) fm_near(t->grad[i], f.grad[i], loose);
   fm_near(fm_history_last(t->history, "failed"),
           (double)fm_share_count(f.share, FM_COUNT_FAILED), 0);

@@ -53,7 +53,7 @@ static double gradient_of(infer_fixture *f, int64_t sample) {
   double most = 0;
 
   infer_add(f, f->theta, 2, sample, 1);
-  fm_share_gradient(f->share, 1, f->grad);
+  fm_ok(fm_share_gradient(f->share, 1, f->grad));
   for (int64_t i = 0; i < f->size; i++) most = fmax(most, fabs((double)f->grad[i]));
   return most;
 }
@@ -68,7 +68,7 @@ static void every_path_gradient_vanishes(void **state) {
     if (!(most < tight)) fail_msg("sample %d: %.3g", (int)s, most);
   }
   infer_add(&f, f.theta, 2, 0, SAMPLES); /* and of a whole micro-batch */
-  fm_share_gradient(f.share, 1, f.grad);
+  fm_ok(fm_share_gradient(f.share, 1, f.grad));
   for (int64_t i = 0; i < f.size; i++) fm_near(f.grad[i], 0, SAMPLES * tight);
   infer_close(&f);
 }

@@ -41,7 +41,7 @@ static void sum_in_order(fm_share *share, int window, uint64_t step, fm_real *gr
   }
   fm_ok(fm_share_reduce(share, PETSC_COMM_SELF));
   assert_int_equal(fm_share_verdict(share), FM_SHARE_GOOD);
-  fm_share_gradient(share, 1, grad);
+  fm_ok(fm_share_gradient(share, 1, grad));
   fm_ok(PetscFree(order));
 }
 
@@ -168,12 +168,12 @@ static void scratch_is_consumed(void **state) {
   fm_share_add_gradient(share);
   for (int i = 0; i < 3; i++) assert_true(fm_share_scratch(share)[i] == 0);
   fm_share_add_gradient(share);
-  fm_share_gradient(share, 0.25, grad);
+  fm_ok(fm_share_gradient(share, 0.25, grad));
   for (int i = 0; i < 3; i++) assert_true(grad[i] == (fm_real)(0.25 * (i + 1)));
   fm_share_scratch(share)[1] = 5;
   fm_share_begin(share, 20);
   assert_true(fm_share_scratch(share)[1] == 0);
-  fm_share_gradient(share, 1, grad);
+  fm_ok(fm_share_gradient(share, 1, grad));
   for (int i = 0; i < 3; i++) assert_true(grad[i] == 0);
   fm_ok(fm_share_destroy(&share));
 }

@@ -57,6 +57,9 @@ const char *fm_energy_describe(const fm_energy *energy);
 PetscErrorCode fm_energy_sample(fm_energy *energy, fm_rng rng, int64_t first, int64_t nb,
                                 fm_real *x);
 PetscBool fm_energy_can_sample(const fm_energy *energy);
+/* fm_energy_typical - mean and std of a prior's value over the models that it was trained on;
+   *std 0: not known. */
+void fm_energy_typical(const fm_energy *energy, double *mean, double *std);
 /* fm_energy_moments - mean and std of each unknown, [n], of a prior that knows them: *known
    false otherwise. */
 PetscErrorCode fm_energy_moments(fm_energy *energy, double *mean, double *std,

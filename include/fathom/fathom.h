@@ -9,7 +9,8 @@
             -> z by name (fm_rng_normal) -> flow generates x, logdet (fm_flow_apply)
             -> energies: operator linearize -> d -> misfit -> vjp; prior  => x_bar
             (fm_target_evaluate)
-            -> flow vjp => theta_bar (fm_flow_vjp) -> one exact Allreduce (fm_share_reduce)
+            -> flow vjp => theta_bar (fm_flow_vjp) -> one exact sum over all ranks
+            (fm_share_reduce, fm_share_gradient)
             -> Adam, average (fm_optimizer_step) -> history, checkpoint        all in
             fm_trainer_step, src/infer/trainer.c
 

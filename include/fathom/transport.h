@@ -14,10 +14,11 @@
    z_y. */
 typedef enum fm_trained { FM_TRAIN_XLANE = 0, FM_TRAIN_ALL = 1 } fm_trained;
 
-/* Mean and standard deviation over pairs of a latent's |z|^2 / n; std 0: not known. */
+/* Mean and standard deviation of a number over pairs; std 0: not known. */
 typedef struct fm_typical {
   double mean, std;
 } fm_typical;
+enum { FM_TYPICAL_X, FM_TYPICAL_Y, FM_TYPICAL_ENERGY, FM_TYPICALS };
 
 typedef struct fm_transport {
   fm_flow *flow;                           /* owned */
@@ -29,11 +30,12 @@ typedef struct fm_transport {
                                                 none yet */
   fm_condition *condition;                 /* owned; NULL: none yet */
   fm_trained train;
-  double scale;          /* that the pairs' x were divided by (of `patches`); 1 */
-  fm_typical typical[2]; /* of the pretraining's pairs, a lane (typical.h) */
-  PetscBool store;       /* -flow_memory store: an apply keeps its activations for the vjp */
-  fm_kept *kept;         /* owned; those */
-  fm_real *work;         /* micro-batch arrays, grown on demand */
+  double scale; /* that the pairs' x were divided by (of `patches`); 1 */
+  /* of the pretraining's pairs (typical.h): |z|^2 / n of either lane, -log q(x | y) / n */
+  fm_typical typical[FM_TYPICALS];
+  PetscBool store; /* -flow_memory store: an apply keeps its activations for the vjp */
+  fm_kept *kept;   /* owned; those */
+  fm_real *work;   /* micro-batch arrays, grown on demand */
   int64_t nwork;
 } fm_transport;
 

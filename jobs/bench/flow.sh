@@ -66,6 +66,27 @@ flow_ranks() { # RANKS
   keep "ranks$1" "$work/ours.log"
 }
 
+first_core() {
+  local list
+  list=$(taskset -cp $$)
+  list=${list##* }
+  printf '%s' "${list%%[,-]*}"
+}
+
+# two runs of one rank at the same time that have nothing to do with each other: what the machine itself allows two ranks.
+# Kept as the seconds a step of the two together, 1 / (1 / a + 1 / b).
+flow_independent() {
+  local other
+  ((two)) || return 0
+  taskset -c "$(first_core)" "$program" ranks "$work/pairs64.h5" 4 7 >"$work/other.log" 2>&1 &
+  other=$!
+  ours ranks "$work/pairs64.h5" 4 7
+  wait "$other" || { cat "$work/other.log" >&2; return 1; }
+  awk '$1 == "result" && $2 == "ranks_step_seconds" { rate += 1 / $3 } END { print "result seconds", 1 / rate, "s" }' \
+    "$work/ours.log" "$work/other.log" >"$work/both.log"
+  keep independent "$work/both.log"
+}
+
 flow_round() { # one round of the steps of SIDE, batch BATCH
   local side=$1 batch=$2 steps=$3 k
   ours step "$work/pairs$side.h5" "$batch" "$steps"
@@ -82,6 +103,7 @@ flow_round() { # one round of the steps of SIDE, batch BATCH
     keep "64:$k:2" "$work/theirs.log"
   done
   flow_ranks 2
+  flow_independent
 }
 
 flow_sampling_round() {
@@ -117,6 +139,8 @@ flow_say_ranks() {
   local k step
   ((two)) || { fathom_say "one core: two ranks are not compared with one"; return 0; }
   say_ratio flow_two_ranks ranks1_ranks_step_seconds ranks2_ranks_step_seconds
+  say_ratio flow_two_independent ranks1_ranks_step_seconds independent_seconds
+  say_ratio flow_two_ranks_of_limit independent_seconds ranks2_ranks_step_seconds
   for k in "${!pythons[@]}"; do
     say_ratio "flow_two_ranks_vs_${names[k]}_two_threads" "64:${k}:2_torch_step_seconds" ranks2_ranks_step_seconds
     say "flow_step_${names[k]}_two_threads_milliseconds_a_sample" ms "250 * $(median_of "64:${k}:2_torch_step_seconds")"

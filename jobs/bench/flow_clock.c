@@ -174,7 +174,7 @@ static PetscErrorCode clock_reduction(bench_subject *s, double *seconds) {
   PetscCallMPI(MPI_Barrier(s->comm->world));
   begin = bench_seconds();
   PetscCall(fm_share_reduce(share, s->comm->sample));
-  fm_share_gradient(share, 1., s->trainer->grad);
+  PetscCall(fm_share_gradient(share, 1., s->trainer->grad));
   *seconds = bench_seconds() - begin;
   PetscFunctionReturn(0);
 }

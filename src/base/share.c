@@ -6,7 +6,11 @@ enum { SLOTS = 4 };
 #define LOW_SHIFT 0x1p40
 #define HIGH_LIMIT 0x1p50
 
-/* One buffer for the one Allreduce: hi[n] lo[n] | terms hi lo | counts | flags. */
+/* Up to FEW parameters travel with the terms. More go in blocks of BLOCK, which stay in a cache
+   from their arrival to the gradient, and of no less than PART a rank. */
+enum { FEW = 1 << 12, BLOCK = 1 << 16, PART = 1 << 12 };
+
+/* One buffer for what is summed over ranks: hi[n] lo[n] | terms hi lo | counts | flags. */
 struct fm_share {
   int64_t n, length;
   int64_t *hi, *lo, *term, *count, *flag;
@@ -15,6 +19,11 @@ struct fm_share {
   PetscBool handed;     /* the next one is being filled */
   PetscBool fresh;      /* hi and lo hold nothing of this step yet */
   int window;
+  int64_t largest; /* |hi| of the sums that this rank has turned into gradients */
+  MPI_Comm sample; /* borrowed: whose limbs are still to be added; MPI_COMM_NULL: nobody's */
+  PetscMPIInt ranks, rank;
+  int64_t block, *received; /* [2 (block + ranks)] limbs of my part of a block, of every rank */
+  int *map;                 /* [4 ranks] counts and places of an exchange */
 };
 
 PetscErrorCode fm_share_create(int64_t ntheta, fm_share **share) {
@@ -27,6 +36,7 @@ PetscErrorCode fm_share_create(int64_t ntheta, fm_share **share) {
   PetscCall(fm_calloc(s->length, &s->hi));
   for (int k = 0; k < SLOTS; k++) PetscCall(fm_calloc(ntheta, &s->slot[k]));
   s->fresh = PETSC_TRUE;
+  s->sample = MPI_COMM_NULL;
   s->lo = s->hi + ntheta;
   s->term = s->lo + ntheta;
   s->count = s->term + 2 * FM_SHARE_TERMS;
@@ -39,6 +49,7 @@ PetscErrorCode fm_share_destroy(fm_share **share) {
   PetscFunctionBegin;
   if (*share) {
     PetscCall(PetscFree((*share)->hi));
+    PetscCall(PetscFree2((*share)->received, (*share)->map));
     for (int k = 0; k < SLOTS; k++) PetscCall(PetscFree((*share)->slot[k]));
   }
   PetscCall(PetscFree(*share));
@@ -100,26 +111,24 @@ static void raise_flags(fm_share *share, int64_t largest) {
     share->flag[FLAG_OUTSIDE] = 1;
 }
 
+/* One sweep over hi and lo, however many gradients wait; where none do, fresh ones become 0. */
+static inline __attribute__((always_inline)) int64_t add_waiting(fm_share *s, double scale,
+                                                                 const PetscBool fresh) {
+  switch (s->nslot) {
+  case 1: return add_limbs(s->n, scale, 1, fresh, s->slot, s->hi, s->lo);
+  case 2: return add_limbs(s->n, scale, 2, fresh, s->slot, s->hi, s->lo);
+  case 3: return add_limbs(s->n, scale, 3, fresh, s->slot, s->hi, s->lo);
+  case SLOTS: return add_limbs(s->n, scale, SLOTS, fresh, s->slot, s->hi, s->lo);
+  default: return add_limbs(s->n, scale, 0, fresh, s->slot, s->hi, s->lo);
+  }
+}
+
 /* The gradients that wait, into hi and lo. */
 static void sweep(fm_share *share) {
   const double scale = ldexp(1., share->window);
-  const int64_t n = share->n;
-  int64_t largest = 0;
 
-  if (share->nslot == SLOTS && share->fresh)
-    largest = add_limbs(n, scale, SLOTS, PETSC_TRUE, share->slot, share->hi, share->lo);
-  else if (share->nslot == SLOTS)
-    largest = add_limbs(n, scale, SLOTS, PETSC_FALSE, share->slot, share->hi, share->lo);
-  else {
-    if (share->fresh) memset(share->hi, 0, 2 * (size_t)n * sizeof(int64_t));
-    for (int k = 0; k < share->nslot; k++) {
-      const int64_t size =
-          add_limbs(n, scale, 1, PETSC_FALSE, &share->slot[k], share->hi, share->lo);
-
-      largest = size > largest ? size : largest;
-    }
-  }
-  raise_flags(share, largest);
+  raise_flags(share, share->fresh ? add_waiting(share, scale, PETSC_TRUE)
+                                  : add_waiting(share, scale, PETSC_FALSE));
   share->fresh = PETSC_FALSE;
   share->nslot = 0;
 }
@@ -131,6 +140,7 @@ void fm_share_begin(fm_share *share, int window) {
     memset(share->slot[k], 0, (size_t)share->n * sizeof(fm_real));
   share->nslot = 0;
   share->handed = PETSC_FALSE;
+  share->sample = MPI_COMM_NULL;
   memset(share->term, 0, (size_t)(share->length - 2 * share->n) * sizeof(int64_t));
 }
 
@@ -164,18 +174,34 @@ void fm_share_add_count(fm_share *share, int count, int64_t value) {
 
 void fm_share_flag(fm_share *share) { share->flag[FLAG_NONFINITE] = 1; }
 
+/* Space for the exchange of limbs with the ranks of sample. */
+static PetscErrorCode meet(fm_share *share, MPI_Comm sample) {
+  const PetscMPIInt before = share->ranks;
+
+  PetscFunctionBegin;
+  share->sample = sample;
+  PetscCallMPI(MPI_Comm_rank(sample, &share->rank));
+  PetscCallMPI(MPI_Comm_size(sample, &share->ranks));
+  if (share->ranks == before) PetscFunctionReturn(0);
+  PetscCall(PetscFree2(share->received, share->map));
+  share->block = PetscMin(share->n, PetscMax(BLOCK, (int64_t)PART * share->ranks));
+  PetscCall(PetscMalloc2(2 * (share->block + share->ranks), &share->received,
+                         4 * (size_t)share->ranks, &share->map));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_share_reduce(fm_share *share, MPI_Comm sample) {
+  int64_t *from = share->n > FEW ? share->term : share->hi;
   PetscMPIInt size;
-  const int64_t most = 1 << 24; /* entries a message: MPI counts are int */
 
   PetscFunctionBegin;
   settle(share);
   PetscCallMPI(MPI_Comm_size(sample, &size));
   if (size == 1) PetscFunctionReturn(0);
-  for (int64_t i = 0; i < share->length; i += most)
-    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, share->hi + i,
-                               (PetscMPIInt)PetscMin(most, share->length - i), MPI_INT64_T,
-                               MPI_SUM, sample));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, from,
+                             (PetscMPIInt)(share->hi + share->length - from), MPI_INT64_T,
+                             MPI_SUM, sample));
+  if (share->n > FEW) PetscCall(meet(share, sample));
   PetscFunctionReturn(0);
 }
 
@@ -186,21 +212,20 @@ fm_share_state fm_share_verdict(fm_share *share) {
 }
 
 /* With 2^6 for terms that cancel in their sum. */
-int fm_share_spare(const fm_share *share) {
+PetscErrorCode fm_share_spare(fm_share *share, PetscBool *spare) {
   const int64_t limit = (int64_t)(HIGH_LIMIT / (double)(1 << 26));
-  int64_t largest = 0;
+  int64_t largest = share->largest;
 
-  for (int64_t i = 0; i < share->n; i++) {
-    const int64_t size = share->hi[i] < 0 ? -share->hi[i] : share->hi[i];
-
-    largest = size > largest ? size : largest;
-  }
+  PetscFunctionBegin;
+  if (share->sample != MPI_COMM_NULL)
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_INT64_T, MPI_MAX, share->sample));
   for (const int64_t *t = share->term; t < share->count; t += 2) {
     const int64_t size = *t < 0 ? -*t : *t;
 
     largest = size > largest ? size : largest;
   }
-  return largest < limit;
+  *spare = largest < limit ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(0);
 }
 
 double fm_share_term(const fm_share *share, int term) {
@@ -212,14 +237,78 @@ double fm_share_term(const fm_share *share, int term) {
 
 int64_t fm_share_count(const fm_share *share, int count) { return share->count[count]; }
 
-void fm_share_gradient(fm_share *share, double scale, fm_real *grad) {
-  const int64_t *restrict hi = share->hi, *restrict lo = share->lo;
-  const double s = ldexp(scale, -share->window), low = 1. / LOW_SHIFT;
+/* grad = scale (hi + lo 2^-40), rounded once; returns the largest |hi|. */
+static int64_t decode(int64_t n, double scale, const int64_t *restrict hi,
+                      const int64_t *restrict lo, fm_real *restrict grad) {
+  const double low = 1. / LOW_SHIFT;
+  int64_t largest = 0;
 
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t size = hi[i] < 0 ? -hi[i] : hi[i];
+
+    largest = size > largest ? size : largest;
+    grad[i] = (fm_real)(((double)hi[i] + (double)lo[i] * low) * scale);
+  }
+  return largest;
+}
+
+/* parts[0][n] += parts[1..][n]. */
+static void add_parts(int64_t n, int ranks, int64_t *parts) {
+  int64_t *restrict sum = parts;
+
+  for (int r = 1; r < ranks; r++) {
+    const int64_t *restrict part = parts + r * n;
+
+    for (int64_t i = 0; i < n; i++) sum[i] = add_wrapped(sum[i], part[i]);
+  }
+}
+
+/* The gradient of m parameters of a block from their limbs hi and lo on all ranks: each rank
+   receives everybody's limbs of its part, adds them, and sends the gradient of its part. */
+static PetscErrorCode exchange(fm_share *share, int64_t m, double scale, const int64_t *hi,
+                               const int64_t *lo, fm_real *grad) {
+  const PetscMPIInt ranks = share->ranks, rank = share->rank;
+  int *count = share->map, *start = count + ranks, *each = start + ranks, *place = each + ranks;
+  int64_t mine, *high = share->received, *low, largest;
+
+  PetscFunctionBegin;
+  for (int r = 0; r < ranks; r++) {
+    start[r] = (int)(m * r / ranks);
+    count[r] = (int)(m * (r + 1) / ranks) - start[r];
+  }
+  mine = count[rank];
+  for (int r = 0; r < ranks; r++) {
+    each[r] = (int)mine;
+    place[r] = (int)(mine * r);
+  }
+  low = high + mine * ranks;
+  PetscCallMPI(MPI_Alltoallv(hi, count, start, MPI_INT64_T, high, each, place, MPI_INT64_T,
+                             share->sample));
+  PetscCallMPI(MPI_Alltoallv(lo, count, start, MPI_INT64_T, low, each, place, MPI_INT64_T,
+                             share->sample));
+  add_parts(mine, ranks, high);
+  add_parts(mine, ranks, low);
+  largest = decode(mine, scale, high, low, grad + start[rank]);
+  share->largest = PetscMax(share->largest, largest);
+  PetscCallMPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, grad, count, start,
+                              FM_MPI_REAL, share->sample));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_share_gradient(fm_share *share, double scale, fm_real *grad) {
+  const double s = ldexp(scale, -share->window);
+
+  PetscFunctionBegin;
   settle(share);
-
-  for (int64_t i = 0; i < share->n; i++)
-    grad[i] = (fm_real)(((double)hi[i] + (double)lo[i] * low) * s);
+  share->largest = 0;
+  if (share->sample == MPI_COMM_NULL) {
+    share->largest = decode(share->n, s, share->hi, share->lo, grad);
+    PetscFunctionReturn(0);
+  }
+  for (int64_t i = 0; i < share->n; i += share->block)
+    PetscCall(exchange(share, PetscMin(share->block, share->n - i), s, share->hi + i,
+                       share->lo + i, grad + i));
+  PetscFunctionReturn(0);
 }
 
 void fm_exact_add(fm_exact *sum, double value) {

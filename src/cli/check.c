@@ -308,7 +308,7 @@ static PetscErrorCode judge_flow(checking *c, weights *w, fm_real *grad) {
 
   PetscFunctionBegin;
   PetscCall(objective_along(w, 0., &value, &ok));
-  fm_share_gradient(w->share, 1., grad);
+  PetscCall(fm_share_gradient(w->share, 1., grad));
   random_vector(c, 6, w->n, w->direction);
   point_direction(w, grad);
   for (int64_t i = 0; i < w->n; i++) slope += (double)grad[i] * (double)w->direction[i];

@@ -71,10 +71,11 @@ static PetscErrorCode say(fm_run *run, const draws *posterior, const draws *own)
   PetscCall(fm_result(run->results, "prior_energy_typical", n * own->mean, "nats"));
   PetscCall(fm_result(run->results, "prior_energy_std", n * own->std, "nats"));
   if (above > FAR)
-    fm_warn("prior mismatch: -log p_prior of the posterior's samples lies %.3g standard "
-            "deviations above that of the prior's own draws (more than %g): the truth is of "
-            "another kind than what the prior was made of; do not trust the spread",
-            above, FAR);
+    fm_warn(
+        "prior mismatch: -log p_prior of the posterior's samples lies %.3g standard "
+        "deviations above that of what the prior was made of (more than %g): the truth is of "
+        "another kind; do not trust the spread",
+        above, FAR);
   PetscFunctionReturn(0);
 }
 
@@ -87,7 +88,10 @@ PetscErrorCode fm_judge_prior(fm_run *run, fm_target *target, fm_transport *tran
   if (!fm_energy_can_sample(own.prior)) PetscFunctionReturn(0);
   PetscCall(fm_calloc(2 * own.n, &own.x));
   posterior.x = own.x;
-  PetscCall(energies(run, &own, NULL, NULL));
+  fm_energy_typical(own.prior, &own.mean, &own.std);
+  own.mean /= (double)own.n;
+  own.std /= (double)own.n;
+  if (!(own.std > 0)) PetscCall(energies(run, &own, NULL, NULL));
   PetscCall(energies(run, &posterior, transport, theta));
   PetscCall(PetscFree(own.x));
   PetscCall(say(run, &posterior, &own));

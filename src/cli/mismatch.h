@@ -10,8 +10,9 @@
 PetscErrorCode fm_judge_data(fm_run *run, const fm_transport *transport);
 
 /* fm_judge_prior - results prior_energy (mean of -log p_prior over 64 posterior samples),
-   prior_energy_typical and prior_energy_std (of the prior's own draws), and a warning where the
-   first is far above: the posterior then lies where the prior has next to nothing, because the
+   prior_energy_typical and prior_energy_std (of a flow's training pairs, of other priors' own
+   draws), and a warning where the first is far above: the posterior then lies where the prior
+   has next to nothing, because the
    truth is of another kind than what the prior was made of. Nothing where the prior cannot be
    drawn from. Makes no solve. Collective on world. */
 PetscErrorCode fm_judge_prior(fm_run *run, fm_target *target, fm_transport *transport,

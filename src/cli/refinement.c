@@ -15,7 +15,7 @@ static PetscErrorCode respecify(fm_refinement *r, const char *path, fm_weights w
   if (!memcmp(&spec, fm_flow_get_spec(old->flow), sizeof(spec))) PetscFunctionReturn(0);
   PetscCall(fm_transport_create(&spec, &made));
   PetscCall(fm_transport_whiten(made, old->x_mean, old->x_std, old->y_mean, old->y_std));
-  PetscCall(PetscArraycpy(made->typical, old->typical, 2));
+  PetscCall(PetscArraycpy(made->typical, old->typical, FM_TYPICALS));
   made->scale = old->scale;
   PetscCall(PetscFree(r->start));
   PetscCall(fm_calloc(fm_flow_layout(made->flow)->size, &r->start));

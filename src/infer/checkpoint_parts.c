@@ -114,8 +114,9 @@ PetscErrorCode fm_parts_write_transport(const fm_transport *t, fm_store *store) 
   PetscCall(write_vector(store, "/whitening/y_mean", FM_FLOAT64, t->m, t->y_mean));
   PetscCall(write_vector(store, "/whitening/y_std", FM_FLOAT64, t->m, t->y_std));
   PetscCall(fm_store_set_real(store, "/whitening", "scale", t->scale));
-  if (t->typical[FM_LANE_X].std > 0)
-    PetscCall(write_vector(store, "/whitening/typical", FM_FLOAT64, 4, t->typical));
+  if (t->typical[FM_TYPICAL_X].std > 0)
+    PetscCall(
+        write_vector(store, "/whitening/typical", FM_FLOAT64, 2 * FM_TYPICALS, t->typical));
   PetscCall(write_observation(t, store));
   PetscFunctionReturn(0);
 }
@@ -131,7 +132,9 @@ PetscErrorCode fm_parts_read_whitening(fm_store *store, fm_transport *t) {
   PetscCall(fm_store_has_attribute(store, "/whitening", "scale", &has));
   if (has) PetscCall(fm_store_get_real(store, "/whitening", "scale", &t->scale));
   PetscCall(fm_store_has(store, "/whitening/typical", &has));
-  if (has) PetscCall(fm_store_read(store, "/whitening/typical", FM_FLOAT64, 4, t->typical));
+  if (has)
+    PetscCall(
+        fm_store_read(store, "/whitening/typical", FM_FLOAT64, 2 * FM_TYPICALS, t->typical));
   PetscCall(fm_transport_whiten(t, NULL, NULL, NULL, NULL));
   PetscFunctionReturn(0);
 }

@@ -103,6 +103,11 @@ PetscBool fm_energy_can_sample(const fm_energy *e) {
   return e->ops->sample ? PETSC_TRUE : PETSC_FALSE;
 }
 
+void fm_energy_typical(const fm_energy *e, double *mean, double *std) {
+  *mean = *std = 0.;
+  if (e->ops->typical) e->ops->typical(e, mean, std);
+}
+
 PetscErrorCode fm_energy_sample(fm_energy *e, fm_rng rng, int64_t first, int64_t nb,
                                 fm_real *x) {
   PetscFunctionBegin;

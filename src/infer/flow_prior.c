@@ -70,7 +70,16 @@ static PetscErrorCode destroy(fm_energy *energy) {
   PetscFunctionReturn(0);
 }
 
-static const fm_energy_ops flow_ops = {evaluate, sample, NULL, destroy};
+/* A flow's own draws are more alike than what it was trained on. */
+static void typical(const fm_energy *energy, double *mean, double *std) {
+  const fm_transport *t = ((const flow_prior *)energy->data)->transport;
+  const double n = (double)energy->n;
+
+  *mean = n * t->typical[FM_TYPICAL_ENERGY].mean;
+  *std = n * t->typical[FM_TYPICAL_ENERGY].std;
+}
+
+static const fm_energy_ops flow_ops = {evaluate, sample, NULL, destroy, typical};
 
 static PetscErrorCode load(const fm_energy_inputs *inputs, const char *name,
                            fm_energy *energy) {

@@ -41,8 +41,8 @@ PetscErrorCode fm_trainer_destroy(fm_trainer **trainer) {
   PetscFunctionReturn(0);
 }
 
-/* My micro-batches of this step into the share, then everybody's: the same sums on every rank.
-   */
+/* My micro-batches of this step into the share, then everybody's verdict on them, the same on
+   every rank. */
 static PetscErrorCode gather(fm_trainer *t) {
   const int64_t batch = fm_objective_batch(t->in.objective, t->step), micro = t->in.micro_batch;
   int64_t first, count;
@@ -117,6 +117,16 @@ static PetscErrorCode record(fm_trainer *t, double rate, double norm) {
    one step is done twice. */
 enum { RECOVER = 16 };
 
+static PetscErrorCode recover(fm_trainer *t) {
+  PetscBool spare;
+
+  PetscFunctionBegin;
+  if (t->window >= FM_SHARE_WINDOW || t->step % RECOVER) PetscFunctionReturn(0);
+  PetscCall(fm_share_spare(t->share, &spare));
+  if (spare) t->window += 20;
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_trainer_step(fm_trainer *t) {
   const double rate = fm_schedule_rate(&t->in.schedule, t->step);
   double norm;
@@ -128,15 +138,15 @@ PetscErrorCode fm_trainer_step(fm_trainer *t) {
     PetscCall(gather(t));
   }
   PetscCall(check(t));
-  fm_share_gradient(t->share, 1. / (double)fm_share_count(t->share, FM_COUNT_KEPT), t->grad);
+  PetscCall(fm_share_gradient(t->share, 1. / (double)fm_share_count(t->share, FM_COUNT_KEPT),
+                              t->grad));
   PetscCall(fm_optimizer_step(t->optimizer, t->step, rate, t->grad, t->theta, &norm));
   fm_average_update(t->layout->size, t->step, t->in.average_power, t->theta, t->average);
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     t->ledger[k] += fm_share_count(t->share, FM_COUNT_SOLVES + k);
   PetscCall(record(t, rate, norm));
   t->step++;
-  if (t->window < FM_SHARE_WINDOW && t->step % RECOVER == 0 && fm_share_spare(t->share))
-    t->window += 20;
+  PetscCall(recover(t));
   PetscFunctionReturn(0);
 }
 
