@@ -16,4 +16,5 @@ if [[ ${1:-} == --sanitize ]]; then
   chosen=(-L '^(unit|contract|mpi)$')
 fi
 fathom_setup "${setup[@]}"
-exec ctest --test-dir "$fathom_build" --output-on-failure --no-tests=error "${chosen[@]}" "$@"
+# tests of one process run beside each other, those of several ranks and the journeys alone
+exec ctest --test-dir "$fathom_build" --output-on-failure --no-tests=error -j "$(nproc)" "${chosen[@]}" "$@"

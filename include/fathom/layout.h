@@ -4,7 +4,7 @@
 
 #include "fathom/types.h"
 
-#define FM_NAME_MAX 96
+#define FM_NAME_MAX 64
 #define FM_NDIM_MAX 4
 
 typedef enum fm_lane { FM_LANE_X = 0, FM_LANE_Y = 1 } fm_lane;

@@ -18,7 +18,7 @@ static PetscErrorCode grow(fm_layout *layout) {
 
   PetscFunctionBegin;
   if (layout->ntensor == layout->capacity) {
-    layout->capacity = 2 * layout->capacity + 16;
+    layout->capacity += layout->capacity / 2 + 16;
     PetscCall(fm_calloc(layout->capacity, &larger));
     PetscCall(PetscArraycpy(larger, layout->tensor, layout->ntensor));
     PetscCall(PetscFree(layout->tensor));
