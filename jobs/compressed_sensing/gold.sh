@@ -31,7 +31,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_TH
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 rm -f "$out/log" "$out/results.tsv"
-unknowns=4 steps=(-steps_per_epoch 1000) pairs=4000 epochs=10 latents=256 samples=10000
+unknowns=4 steps=(-steps_per_epoch 1000) pairs=20000 epochs=4 latents=256 samples=10000
 [[ $small == no ]] || { unknowns=2 steps=(-steps_per_epoch 10) pairs=64 epochs=1 latents=4 samples=100; }
 run() { mpirun -n "$ranks" --oversubscribe "$fathom" "$@" >>"$out/log" 2>&1 || { tail -5 "$out/log" >&2; exit 1; }; }
 value() { awk -F '\t' -v name="$2" '$1 == name {print $2}' "$out/$1/results.tsv"; }
@@ -110,6 +110,6 @@ prepare projector romberg 16 2 0.1
 reverse projector projector "${dense[@]}" -flow_linear triangular
 reverse projector projector_couplings "${dense[@]}"
 prepare amortised romberg 32 1 1
-forward amortised -flow_depth 4 -flow_hidden 16
+forward amortised -flow_depth 2 -flow_hidden 16
 prepare correlated romberg 32 2 0.1
 forward correlated -flow_depth 4 -flow_hidden 32

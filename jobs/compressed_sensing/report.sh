@@ -78,10 +78,10 @@ awk -F '\t' '{print "result", $1, $2, $3}' "$out/results.tsv"
 command -v gnuplot >/dev/null || { echo "no gnuplot: no figures (apt-get install gnuplot-nox)"; exit 0; }
 side=$("$fathom" inspect "$out/own/pairs.h5" | sed -n 's/^x  *\[[0-9]*\]\[1\]\[\([0-9]*\)\]\[\([0-9]*\)\]$/\1 \2/p')
 read -r rows columns <<<"$side"
-# an image as a text matrix: FILE:/dataset holds images row by row, NUMBER is the how many-th (from 0)
+# an image as a text matrix: inspect prints an image a line, NUMBER is the how many-th (from 0); what follows is not waited for
 image() { # FILE:/dataset NUMBER TO
-  "$fathom" inspect "$1" | tr '\t' '\n' | awk -v first=$((rows * columns * $2)) -v n=$((rows * columns)) -v w="$columns" '
-    NR > first && NR <= first + n { printf "%s%s", $1, (NR - first) % w ? " " : "\n" }' >"$3"
+  { "$fathom" inspect "$1" 2>/dev/null || true; } | awk -v k="$2" 'NR == k + 1 { print; exit }' | tr '\t' '\n' \
+    | awk -v w="$columns" '{ printf "%s%s", $1, NR % w ? " " : "\n" }' >"$3"
 }
 for kind in own across; do
   u=${kind}0
