@@ -86,7 +86,8 @@ if grep -q avx512_bf16 /proc/cpuinfo; then
   run 2 single pretrain -pairs pairs/pairs.h5 "${net[@]}" -flow_precision bf16 -epochs 2 -out bf16
   figure "bf16 against float NLL" "$(awk -v a="$(value single/1 nll_validation)" -v b="$(value bf16 nll_validation)" \
     'BEGIN {d = (a - b) / a; print d < 0 ? -d : d}')" 0 0.05
-  run 1 single sample -warm_start bf16/checkpoint.h5 -observed "truth/pairs.h5:/y[0]" -flow_precision full -samples 5 -out bf16_samples
+  run 1 single sample -warm_start bf16/checkpoint.h5 -observed "truth/pairs.h5:/y[0]" -samples 5 -out bf16_samples
+  run 1 double sample -warm_start bf16/checkpoint.h5 -observed "truth/pairs.h5:/y[0]" -samples 5 -out bf16_double
 else
   printf 'skipped: bf16, which this CPU does not have\n'
   refused "bf16 on this CPU" "bf" 1 single pretrain -pairs pairs/pairs.h5 "${net[@]}" -flow_precision bf16 -out no
@@ -116,6 +117,11 @@ run 1 double simulate -operator mask -mask_shape 15x16 -prior field -field_shape
 refused "an odd side" "is 15 x 16" "${pre[@]}" -pairs odd/pairs.h5
 run 1 double simulate -operator mask -mask_shape 8x8 -prior field -field_shape 8x8 -noise_std 1 -pairs_count 20 -out small
 refused "pairs of another shape" "1x8x8, the flow takes 1x16x16" 2 double evaluate -pairs small/pairs.h5 -warm_start double/1/checkpoint.h5 -out no
+refused "weights of another variant" "were trained with bounded" 2 "${refine[@]}" -flow_variant default -warm_start double/1/checkpoint.h5 -out no
+refused "another way of lying" "8 x 32 for the operator" 2 "${refine[@]}" -romberg_shape 8x32 -warm_start double/1/checkpoint.h5 -out no
+refused "over its own start" "would write over" 2 "${refine[@]}" -warm_start refine1/checkpoint.h5 -out refine1
+refused "more scales than blocks" "a scale has a block or more" "${pre[@]}" -pairs pairs/pairs.h5 -flow_scales 4
+refused "squeezes of a spline" "squeezes and scales are of -flow hint" "${pre[@]}" -pairs pairs/pairs.h5 -flow spline
 refused "a row that is not there" "row 3 of /y is asked for, but it has 3 rows" 2 double sample -warm_start double/1/checkpoint.h5 \
   -observed "truth/pairs.h5:/y[3]" -out no
 refused "a truth of several rows" "one row of several is named" 2 double sample -warm_start refine1/checkpoint.h5 -truth truth/pairs.h5:/x -out no

@@ -41,6 +41,16 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
 PetscErrorCode fm_run_target_spec(const fm_target *target, fm_flow_spec *spec);
 /* fm_run_flow_memory - -flow_memory, for training. */
 PetscErrorCode fm_run_flow_memory(fm_transport *transport);
+/* fm_run_variant_fits - refuse to put weights that were trained with one -flow_variant into
+   couplings of another. */
+PetscErrorCode fm_run_variant_fits(const fm_run *run, const char *path,
+                                   const fm_flow_spec *trained, const fm_flow_spec *asked);
+/* fm_run_target_fits - refuse a flow of images whose pixels lie otherwise than the operator's.
+   */
+PetscErrorCode fm_run_target_fits(const fm_run *run, const fm_transport *transport,
+                                  const fm_target *target);
+/* fm_run_not_over - refuse to write OUT/checkpoint.h5 over the -warm_start file itself. */
+PetscErrorCode fm_run_not_over(const fm_run *run, const char *warm_start);
 /* fm_run_pairs_fit - refuse pairs of another shape than the flow's, or divided by another
    constant than those that it was trained on. */
 PetscErrorCode fm_run_pairs_fit(const fm_run *run, const fm_transport *transport,

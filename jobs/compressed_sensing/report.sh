@@ -57,7 +57,10 @@ reached() { # KIND NUMBER
     END {
       for (i = na; i >= 1; i--) if (a[i] <= best + .02 * n) w = warm[i]
       for (i = nb; i >= 1; i--) if (b[i] <= best + .02 * n) c = cold[i]
-      printf "%s_best_minus_elbo\t%.4g\tnats/unknown\n%s_applications_eq6\t%s\t1\n%s_applications_scratch\t%s\t1\n", label, best / n, label, w, label, c
+      printf "%s_best_minus_elbo\t%.4g\tnats/unknown\n", label, best / n
+      if (w) printf "%s_applications_eq6\t%s\t1\n", label, w
+      if (c) printf "%s_applications_scratch\t%s\t1\n", label, c
+      if (!w || !c) printf "%s_within_02_nats\t0\tof both runs\n", label
       if (w && c) printf "%s_applications_scratch_over_eq6\t%.2f\t1\n", label, c / w
     }' "$out/$1$2/eq6_long.tsv" "$out/$1$2/scratch_long.tsv"
 }

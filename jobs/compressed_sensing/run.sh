@@ -54,8 +54,9 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 rm -f "$out/log" "$out/table.tsv"
 begin=$SECONDS
+failed() { grep -A 2 '^fathom: error' "$out/log" >&2 || tail -5 "$out/log" >&2; exit 1; }
 run() { # COMMAND ARGUMENT... - on all ranks; words go to DIR/log
-  mpirun -n "$ranks" --oversubscribe "$fathom" "$@" -seed "$seed" >>"$out/log" 2>&1 || { tail -5 "$out/log" >&2; exit 1; }
+  mpirun -n "$ranks" --oversubscribe "$fathom" "$@" -seed "$seed" >>"$out/log" 2>&1 || failed
 }
 say() { printf '%4d s  %s\n' $((SECONDS - begin)) "$*"; }
 value() { awk -F '\t' -v name="$2" '$1 == name {print $2}' "$out/$1/results.tsv" 2>/dev/null; }
@@ -67,7 +68,7 @@ problem+=(-romberg_shape "$shape")
 # ---- images, pairs, unknowns ----
 window() { # NAME TRACES SAMPLES COUNT SEED ARGUMENT... - patches of the section
   mpirun -n "$ranks" --oversubscribe "$fathom" patches -segy "$data" -patch_shape "$shape" -patch_traces "$2" -patch_samples "$3" \
-    -patch_count "$4" -seed "$5" "${@:6}" -out "$out/$1" >>"$out/log" 2>&1 || { tail -3 "$out/log" >&2; exit 1; }
+    -patch_count "$4" -seed "$5" "${@:6}" -out "$out/$1" >>"$out/log" 2>&1 || failed
 }
 if [[ $data == generated ]]; then
   source_of() { # KIND SEED - arguments of simulate
@@ -82,7 +83,7 @@ fi
 simulate() { # FOLDER KIND NOISE COUNT SEED
   # shellcheck disable=SC2046  # words
   mpirun -n "$ranks" --oversubscribe "$fathom" simulate "${problem[@]}" $(source_of "$2" "$5") -noise_std "$3" -pairs_count "$4" \
-    -out "$out/$1" >>"$out/log" 2>&1 || { tail -3 "$out/log" >&2; exit 1; }
+    -out "$out/$1" >>"$out/log" 2>&1 || failed
 }
 say "images of $shape ($data): $images pairs at noise .02, as many at noise .2, $unknowns unknowns of the training's kind, $unknowns of another"
 simulate low_pairs low 0.02 "$images" "$seed"

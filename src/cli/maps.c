@@ -8,7 +8,8 @@
 /* [n] each, the same on every rank */
 typedef struct {
   int64_t n;
-  double *mean, *std, *truth; /* truth NULL: not known */
+  double *mean, *std;
+  const double *truth; /* NULL: not known */
 } maps;
 
 /* Whitened numbers are of the order of one, so that their exact sums lose nothing whatever the
@@ -40,17 +41,16 @@ static PetscErrorCode moments(const fm_run *run, const fm_transport *t, int64_t 
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode read_truth(const fm_run *run, maps *m) {
+PetscErrorCode fm_maps_truth(const fm_run *run, int64_t n, double **truth) {
   int64_t shape[FM_STORE_NDIM], size = 1;
   int ndim;
 
   PetscFunctionBegin;
-  PetscCall(fm_store_option_array(run->comm.world, "truth", &ndim, shape, &m->truth));
+  PetscCall(fm_store_option_array(run->comm.world, "truth", &ndim, shape, truth));
   for (int d = 0; d < ndim; d++) size *= shape[d];
-  fm_check(!m->truth || size == m->n, run->comm.world, PETSC_ERR_USER,
+  fm_check(!*truth || size == n, run->comm.world, PETSC_ERR_USER,
            "-truth has %lld values where the flow has %lld unknowns%s", (long long)size,
-           (long long)m->n,
-           size % m->n ? "" : "; one row of several is named as FILE:/dataset[ROW]");
+           (long long)n, size % n ? "" : "; one row of several is named as FILE:/dataset[ROW]");
   PetscFunctionReturn(0);
 }
 
@@ -106,18 +106,16 @@ static PetscErrorCode write_maps(const fm_run *run, const fm_transport *t, const
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_maps(fm_run *run, const fm_transport *t, int64_t total, int64_t count,
-                       const fm_real *x) {
-  maps m = {.n = t->n};
+PetscErrorCode fm_maps(fm_run *run, const fm_transport *t, const double *truth, int64_t total,
+                       int64_t count, const fm_real *x) {
+  maps m = {.n = t->n, .truth = truth};
 
   PetscFunctionBegin;
   PetscCall(PetscCalloc2(m.n, &m.mean, m.n, &m.std));
   PetscCall(moments(run, t, total, count, x, &m));
-  PetscCall(read_truth(run, &m));
   PetscCall(list(run, &m));
   if (m.truth) PetscCall(compare(run, &m));
   PetscCall(write_maps(run, t, &m));
   PetscCall(PetscFree2(m.mean, m.std));
-  PetscCall(PetscFree(m.truth));
   PetscFunctionReturn(0);
 }

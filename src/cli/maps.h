@@ -13,8 +13,13 @@
        coverage_2std   share of the unknowns within 2 std of the mean (of a Gaussian .954)
        std_rms         root mean square of std;  error_rms  of truth - mean
 
-   Fails on a truth of another size. Collective on world. */
-PetscErrorCode fm_maps(fm_run *run, const fm_transport *transport, int64_t total, int64_t count,
-                       const fm_real *x);
+   truth   in   [n], fm_maps_truth, or NULL
+
+   Collective on world. */
+PetscErrorCode fm_maps(fm_run *run, const fm_transport *transport, const double *truth,
+                       int64_t total, int64_t count, const fm_real *x);
+
+/* fm_maps_truth - -truth, to be freed with PetscFree; NULL where it is not given. */
+PetscErrorCode fm_maps_truth(const fm_run *run, int64_t n, double **truth);
 
 #endif

@@ -73,8 +73,8 @@ static PetscErrorCode say(fm_run *run, const draws *posterior, const draws *own)
   if (above > FAR)
     fm_warn(
         "prior mismatch: -log p_prior of the posterior's samples lies %.3g standard "
-        "deviations above that of what the prior was made of (more than %g): the truth is of "
-        "another kind; do not trust the spread",
+        "deviations above that of what the prior was made of (more than %g): the flow has not "
+        "converged, or the truth is of another kind; do not trust the spread",
         above, FAR);
   PetscFunctionReturn(0);
 }

@@ -79,7 +79,7 @@ const fm_option fm_cli_options[] = {
      "are finished and the others squeezed again"},
     {"flow_linear", FM_OPTION_TEXT, "none", TRAINING,
      "a linear layer at the model's end of x: " FM_LINEAR_CHOICES},
-    {"flow_precision", FM_OPTION_TEXT, "full", TRAINING " " READING " reference",
+    {"flow_precision", FM_OPTION_TEXT, "full", TRAINING,
      "what convolutional conditioners compute with: " FM_PRECISION_CHOICES
      " (bf16: on a CPU that has it; scales, shifts and log-determinants stay in float)"},
     {"flow_memory", FM_OPTION_TEXT, "auto", TRAINING,

@@ -69,6 +69,7 @@ static PetscErrorCode keep_whitening(const pretraining *p, const char *path,
   PetscFunctionBegin;
   PetscCall(fm_checkpoint_load(p->run->comm.world, path, weights, &old, &theta));
   spec = fm_flow_get_spec(old->flow);
+  PetscCall(fm_run_variant_fits(p->run, path, spec, mine));
   if (!memcmp(&spec->x, &mine->x, sizeof(mine->x)) &&
       !memcmp(&spec->y, &mine->y, sizeof(mine->y))) {
     PetscCall(fm_run_pairs_fit(p->run, old, p->data, p->path));
@@ -89,6 +90,7 @@ static PetscErrorCode warm_start(const pretraining *p, PetscBool *warm) {
   PetscCall(fm_option_text("warm_start", &path));
   *warm = path[0] ? PETSC_TRUE : PETSC_FALSE;
   if (!*warm) PetscFunctionReturn(0);
+  PetscCall(fm_run_not_over(p->run, path));
   PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
   PetscCall(keep_whitening(p, path, (fm_weights)weights));
   PetscCall(fm_checkpoint_warm_start(p->run->comm.world, path, (fm_weights)weights, t->layout,

@@ -13,6 +13,7 @@ static PetscErrorCode respecify(fm_refinement *r, const char *path, fm_weights w
   PetscFunctionBegin;
   PetscCall(fm_run_flow_spec(spec.x, spec.y, PETSC_TRUE, &spec));
   if (!memcmp(&spec, fm_flow_get_spec(old->flow), sizeof(spec))) PetscFunctionReturn(0);
+  PetscCall(fm_run_variant_fits(r->run, path, fm_flow_get_spec(old->flow), &spec));
   PetscCall(fm_transport_create(&spec, &made));
   PetscCall(fm_transport_whiten(made, old->x_mean, old->x_std, old->y_mean, old->y_std));
   PetscCall(PetscArraycpy(made->typical, old->typical, FM_TYPICALS));
@@ -36,6 +37,7 @@ static PetscErrorCode from_checkpoint(fm_refinement *r, const char *path) {
   PetscCall(respecify(r, path, (fm_weights)weights));
   PetscCall(
       fm_target_create(&r->run->comm, r->transport->n, r->transport->m, NULL, &r->target));
+  PetscCall(fm_run_target_fits(r->run, r->transport, r->target));
   fm_log("warm start from '%s'", path);
   PetscFunctionReturn(0);
 }

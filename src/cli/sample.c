@@ -70,11 +70,13 @@ PetscErrorCode fm_command_sample(fm_run *run) {
   fm_real *theta, *x;
   int64_t total, first, count, block;
   PetscMPIInt space;
+  double *truth;
 
   PetscFunctionBegin;
   PetscCall(fm_option_integer_in("samples", 1, (int64_t)1 << 40, &total));
   PetscCall(fm_run_load(run, &t, &theta));
   PetscCall(observe(run, t, theta));
+  PetscCall(fm_maps_truth(run, t->n, &truth));
   block = fm_transport_block(t);
   PetscCall(fm_comm_share(&run->comm, (total + block - 1) / block, &first, &count));
   count = PetscMax(0, PetscMin(total, (first + count) * block) - first * block);
@@ -84,7 +86,8 @@ PetscErrorCode fm_command_sample(fm_run *run) {
   PetscCallMPI(MPI_Comm_rank(run->comm.space, &space));
   PetscCall(write_samples(run, t, total, PetscMin(first, total), space ? 0 : count, x));
   PetscCall(fm_result(run->results, "samples", (double)total, "1"));
-  PetscCall(fm_maps(run, t, total, count, x));
+  PetscCall(fm_maps(run, t, truth, total, count, x));
+  PetscCall(PetscFree(truth));
   PetscCall(fm_judge_data(run, t));
   PetscCall(PetscFree(x));
   PetscCall(PetscFree(theta));

@@ -3,6 +3,7 @@
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
+#include <sys/stat.h>
 
 PetscErrorCode fm_run_path(const fm_run *run, const char *name, char path[PETSC_MAX_PATH_LEN]) {
   PetscFunctionBegin;
@@ -126,6 +127,58 @@ static PetscErrorCode shape_fits(const fm_run *run, const char *lane, const char
   shape_text(flow, takes, sizeof(takes));
   fm_check(!memcmp(&data, &flow, sizeof(data)), run->comm.world, PETSC_ERR_USER,
            "a row of %s in '%s' is %s, the flow takes %s", lane, path, has, takes);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_variant_fits(const fm_run *run, const char *path,
+                                   const fm_flow_spec *trained, const fm_flow_spec *asked) {
+  PetscFunctionBegin;
+  fm_check(
+      !strcmp(trained->variant, asked->variant), run->comm.world, PETSC_ERR_USER,
+      "-flow_variant %s, but the weights of '%s' were trained with %s: they mean nothing in "
+      "other couplings",
+      asked->variant, path, trained->variant);
+  PetscFunctionReturn(0);
+}
+
+/* An image of the flow against the operator's grid; rows 0: it has none. */
+static PetscErrorCode grid_fits(const fm_run *run, const char *lane, fm_shape s, int64_t rows,
+                                int64_t columns) {
+  PetscFunctionBegin;
+  fm_check(fm_shape_pixels(s) == 1 || !rows || (s.n[0] == rows && s.n[1] == columns),
+           run->comm.world, PETSC_ERR_USER,
+           "%s is an image of %lld x %lld for the flow and of %lld x %lld for the operator",
+           lane, (long long)s.n[0], (long long)s.n[1], (long long)rows, (long long)columns);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_target_fits(const fm_run *run, const fm_transport *transport,
+                                  const fm_target *target) {
+  const fm_flow_spec *spec = fm_flow_get_spec(transport->flow);
+  int64_t rows, columns;
+
+  PetscFunctionBegin;
+  fm_operator_grid(target->op, &rows, &columns);
+  PetscCall(grid_fits(run, "x", spec->x, rows, columns));
+  fm_operator_data_grid(target->op, &rows, &columns);
+  PetscCall(grid_fits(run, "y", spec->y, rows, columns));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_run_not_over(const fm_run *run, const char *warm_start) {
+  char mine[PETSC_MAX_PATH_LEN];
+  struct stat a, b;
+  int same;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_path(run, "checkpoint.h5", mine));
+  same =
+      !stat(mine, &a) && !stat(warm_start, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+  fm_check(
+      !same, run->comm.world, PETSC_ERR_USER,
+      "-warm_start '%s' is the checkpoint that this run would write over: give another -out "
+      "(or -resume to go on with that run)",
+      warm_start);
   PetscFunctionReturn(0);
 }
 

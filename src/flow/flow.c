@@ -65,6 +65,14 @@ static PetscErrorCode check_spec(const fm_flow_spec *spec) {
       "a flow needs depth and hidden of 1 or more and reflections of 0 or more, not %" PRId64
       ", %" PRId64 " and %" PRId64,
       spec->depth, spec->hidden, spec->reflections);
+  fm_check(spec->scales <= spec->depth, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE,
+           "%" PRId64 " scales (-flow_scales) of %" PRId64
+           " blocks (-flow_depth): a scale has a block or more",
+           spec->scales, spec->depth);
+  fm_check(!strcmp(spec->network, "hint") || (spec->squeezes <= 0 && spec->scales <= 1),
+           PETSC_COMM_SELF, PETSC_ERR_ARG_INCOMP,
+           "network '%s' takes images as vectors: squeezes and scales are of -flow hint",
+           spec->network);
   fm_check(!strcmp(spec->variant, "default") || !strcmp(spec->variant, "official") ||
                !strcmp(spec->variant, "bounded"),
            PETSC_COMM_SELF, PETSC_ERR_ARG_UNKNOWN_TYPE,

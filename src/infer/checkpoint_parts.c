@@ -57,7 +57,9 @@ static PetscErrorCode read_image(fm_store *store, fm_flow_spec *spec) {
       fm_store_get_text(store, "/architecture", "linear", spec->linear, sizeof(spec->linear)));
   PetscCall(
       fm_store_get_text(store, "/architecture", "precision", precision, sizeof(precision)));
+#ifdef FM_SINGLE /* in double, for verification, nothing is rounded */
   spec->bf16 = strcmp(precision, "bf16") ? PETSC_FALSE : PETSC_TRUE;
+#endif
   PetscFunctionReturn(0);
 }
 
