@@ -59,7 +59,7 @@ static void bad_names_are_refused(void **state) {
   fm_expect_error(fm_layout_add(layout, "twice", FM_LANE_X, 1, &one, &at), "'twice' is taken");
   memset(name, 'n', FM_NAME_MAX);
   name[FM_NAME_MAX] = 0;
-  fm_expect_error(fm_layout_add(layout, name, FM_LANE_X, 1, &one, &at), "is longer than 95");
+  fm_expect_error(fm_layout_add(layout, name, FM_LANE_X, 1, &one, &at), "is longer than 63");
   assert_int_equal(layout->ntensor, 1);
   assert_int_equal(layout->size, 1);
   name[FM_NAME_MAX - 1] = 0;

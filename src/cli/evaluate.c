@@ -21,9 +21,14 @@ static PetscErrorCode on_pairs(fm_run *run, fm_transport *t, const fm_real *thet
   PetscCall(fm_calloc(count, &row));
   for (int64_t i = 0; i < count; i++) row[i] = i;
   PetscCall(fm_pairs_loss(&run->comm, t, theta, data, count, row, &nll, &se, &nll_y));
+  if (isinf(nll))
+    fm_warn(
+        "the flow gives some pairs of '%s' no finite likelihood: they are unlike what it was "
+        "trained on (in other units?)",
+        path);
   PetscCall(fm_result(run->results, "nll", nll, "nats"));
   PetscCall(fm_result(run->results, "nll_se", se, "nats"));
-  PetscCall(fm_result(run->results, "nll_x_given_y", nll - nll_y, "nats"));
+  PetscCall(fm_result(run->results, "nll_x_given_y", isinf(nll) ? nll : nll - nll_y, "nats"));
   PetscCall(PetscFree(row));
   PetscCall(fm_dataset_close(&data));
   PetscFunctionReturn(0);

@@ -4,6 +4,7 @@
 #include "fathom/options.h"
 #include "fathom/segy.h"
 #include "fathom/store.h"
+#include <math.h>
 
 typedef struct {
   int64_t images, rows, columns; /* rows: time; columns: traces */
@@ -38,7 +39,7 @@ static PetscErrorCode read_options(exporting *e) {
   PetscFunctionBegin;
   PetscCall(fm_option_choice("segy_format", "ibm|ieee", &format));
   e->format = format ? FM_SEGY_IEEE : FM_SEGY_IBM;
-  PetscCall(fm_option_real_in("segy_dt", 0., 0.065535, &e->dt));
+  PetscCall(fm_option_real_in("segy_dt", 1e-6, 0.032767, &e->dt)); /* 16 bits of us */
   PetscCall(fm_option_real("segy_factor", &e->factor));
   PetscFunctionReturn(0);
 }
@@ -51,6 +52,20 @@ static void turn(const exporting *e) {
             (float)(e->factor * e->data[(i * e->rows + t) * e->columns + k]);
 }
 
+/* IBM and IEEE floats of four bytes end a little beyond 1e38. */
+static PetscErrorCode check_amplitudes(const fm_run *run, const exporting *e) {
+  const int64_t n = e->images * e->rows * e->columns;
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < n; i++)
+    fm_check(
+        isfinite(e->trace[i]), run->comm.world, PETSC_ERR_USER,
+        "sample %lld of trace %lld is beyond what a float of SEG-Y holds (3.4e38): a smaller "
+        "-segy_factor than %g is needed",
+        (long long)(i % e->rows), (long long)(i / e->rows), e->factor);
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_command_export(fm_run *run) {
   char path[PETSC_MAX_PATH_LEN];
   exporting e = {0};
@@ -60,6 +75,7 @@ PetscErrorCode fm_command_export(fm_run *run) {
   PetscCall(read_options(&e));
   PetscCall(fm_calloc(e.images * e.rows * e.columns, &e.trace));
   turn(&e);
+  PetscCall(check_amplitudes(run, &e));
   PetscCall(fm_run_path(run, "section.sgy", path));
   PetscCall(fm_segy_write(run->comm.world, path, e.format, e.images * e.columns, e.rows, e.dt,
                           e.trace));
