@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The linear-Gaussian row through the programs, in double, seeds 1, 2 and 3: the HINT network (pretrained for 2 epochs instead of
+# The linear-Gaussian row through the programs, in double, seeds 1 and 2 (FATHOM_SEEDS="1 2 3"): the HINT network (pretrained for 2 epochs instead of
 # 20, refined for 20 instead of 60) and the dense triangular layer, against the closed form of tests/golds/linear_gaussian.py.
 # shellcheck source=tests/journey.inc
 source "$(dirname "${BASH_SOURCE[0]}")/journey.inc"
@@ -70,12 +70,12 @@ chain() {
   done
 }
 
-for s in 1 2 3; do
+for s in ${FATHOM_SEEDS:-1 2}; do
   while (($(jobs -rp | wc -l) >= 2)); do wait -n || true; done
   chain $s &
 done
 wait
-for s in 1 2 3; do check "seed $s came to its end" test -e $s/evaluate_hint/results.tsv; done
+for s in ${FATHOM_SEEDS:-1 2}; do check "seed $s came to its end" test -e $s/evaluate_hint/results.tsv; done
 check "with x known worse the evidence is another: the gold belongs to this problem" bash -c "
   '$build/fathom-double' evaluate -options_file_yaml '$case/refine.yaml' -noise_std 0.4 -warm_start 1/hint/checkpoint.h5 -out other &&
   awk -F '\t' '\$1 == \"log_evidence\" {exit !(\$2 < -13.25 || \$2 > -13.15)}' other/results.tsv"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Experiment A1 through the programs, in double, seeds 1, 2 and 3: every figure beside its bar. Golds: tests/golds/toy_gold.py.
+# Experiment A1 through the programs, in double, seeds 1 and 2 (FATHOM_SEEDS="1 2 3"): every figure beside its bar. Golds: tests/golds/toy_gold.py.
 # shellcheck source=tests/journey.inc
 source "$(dirname "${BASH_SOURCE[0]}")/journey.inc"
 
@@ -91,12 +91,12 @@ chain() {
   done
 }
 
-for s in 1 2 3; do
+for s in ${FATHOM_SEEDS:-1 2}; do
   while (($(jobs -rp | wc -l) >= 2)); do wait -n || true; done
   chain $s &
 done
 wait
-for s in 1 2 3; do check "seed $s came to its end" test -e $s/against_truth/results.tsv; done
+for s in ${FATHOM_SEEDS:-1 2}; do check "seed $s came to its end" test -e $s/against_truth/results.tsv; done
 
 # the bars can fail: the KL of the pretrained weights is no KL of refined ones
 out=$(figure control "$(value 1/refine kl_start)" -0.01 0.02)
