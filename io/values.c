@@ -59,12 +59,20 @@ static PetscErrorCode parse_numbers(MPI_Comm comm, const char *option, const cha
   PetscFunctionReturn(0);
 }
 
-/* where "FILE:/dataset" has its colon: the last ":/"; NULL: these are numbers */
-static const char *find_colon(const char *text) {
-  const char *found = NULL;
+/* The colon is that of the last ":/". */
+PetscErrorCode fm_store_split(MPI_Comm comm, const char *text, char file[PETSC_MAX_PATH_LEN],
+                              const char **name) {
+  const char *colon = NULL;
 
-  for (const char *at = strstr(text, ":/"); at; at = strstr(at + 1, ":/")) found = at;
-  return found;
+  PetscFunctionBegin;
+  for (const char *at = strstr(text, ":/"); at; at = strstr(at + 1, ":/")) colon = at;
+  *name = colon ? colon + 1 : NULL;
+  if (!colon) PetscFunctionReturn(0);
+  fm_check((size_t)(colon - text) < PETSC_MAX_PATH_LEN, comm, PETSC_ERR_USER,
+           "the name of a file has %zu characters, at most %d", (size_t)(colon - text),
+           PETSC_MAX_PATH_LEN - 1);
+  PetscCall(PetscStrncpy(file, text, (size_t)(colon - text) + 1));
+  PetscFunctionReturn(0);
 }
 
 /* "/dataset[ROW]" loses its row; -1: it has none. */
@@ -126,19 +134,14 @@ static PetscErrorCode read_open(MPI_Comm comm, fm_store *store, const char *data
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode read_file(MPI_Comm comm, const char *text, const char *colon,
+static PetscErrorCode read_file(MPI_Comm comm, const char *file, const char *name,
                                 fm_array *a) {
-  char file[PETSC_MAX_PATH_LEN];
   fm_store *store;
   PetscErrorCode code;
 
   PetscFunctionBegin;
-  fm_check((size_t)(colon - text) < sizeof(file), comm, PETSC_ERR_USER,
-           "the name of a file has %zu characters, at most %zu", (size_t)(colon - text),
-           sizeof(file) - 1);
-  PetscCall(PetscStrncpy(file, text, (size_t)(colon - text) + 1));
   PetscCall(fm_store_open(comm, file, &store));
-  code = read_open(comm, store, colon + 1, a);
+  code = read_open(comm, store, name, a);
   PetscCall(fm_store_close(&store));
   PetscCall(code);
   PetscFunctionReturn(0);
@@ -174,7 +177,8 @@ static PetscErrorCode check_finite(MPI_Comm comm, const char *option, fm_array *
 
 PetscErrorCode fm_store_option_array(MPI_Comm comm, const char *option, int *ndim,
                                      int64_t shape[FM_STORE_NDIM], double **data) {
-  const char *text = NULL, *colon;
+  const char *text = NULL, *name;
+  char file[PETSC_MAX_PATH_LEN];
   fm_array a = {0};
 
   PetscFunctionBegin;
@@ -183,9 +187,9 @@ PetscErrorCode fm_store_option_array(MPI_Comm comm, const char *option, int *ndi
   for (int i = 0; i < FM_STORE_NDIM; i++) shape[i] = 0;
   PetscCall(fm_option_text(option, &text));
   if (!text || !*skip_blanks(text)) PetscFunctionReturn(0);
-  colon = find_colon(text);
-  if (colon)
-    PetscCall(read_file(comm, text, colon, &a));
+  PetscCall(fm_store_split(comm, text, file, &name));
+  if (name)
+    PetscCall(read_file(comm, file, name, &a));
   else
     PetscCall(parse_numbers(comm, option, text, &a));
   PetscCall(check_finite(comm, option, &a));

@@ -55,6 +55,8 @@ PetscErrorCode fm_run_not_over(const fm_run *run, const char *warm_start);
    constant than those that it was trained on. */
 PetscErrorCode fm_run_pairs_fit(const fm_run *run, const fm_transport *transport,
                                 const fm_dataset *data, const char *path);
+/* fm_run_shape_text - "1x64x64" of an image, "8" of a vector. */
+void fm_run_shape_text(fm_shape shape, char *text, size_t length);
 /* fm_run_observe - condition on y [m] unless the checkpoint was refined at that very y; warns
    where it was refined at another. */
 PetscErrorCode fm_run_observe(fm_transport *transport, const fm_real *theta, const double *y);

@@ -117,6 +117,12 @@ PetscErrorCode fm_store_write_rows(fm_store *store, const char *name, int64_t fi
 
 /* ---- values ---- */
 
+/* fm_store_split - the file of "FILE:/dataset" and, within text, its "/dataset"; *name NULL:
+   the
+   text names none. Fails on a file name that is too long. */
+PetscErrorCode fm_store_split(MPI_Comm comm, const char *text, char file[PETSC_MAX_PATH_LEN],
+                              const char **name);
+
 /* fm_store_option_array - the value of an FM_OPTION_ARRAY option: numbers "1,2,3" (shape [3])
    or "FILE:/dataset", or one row of a dataset, "FILE:/dataset[ROW]" (shape [1][...], ROW from
    0). Data in double, to

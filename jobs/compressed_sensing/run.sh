@@ -55,9 +55,8 @@ out=$(cd "$out" && pwd)
 rm -f "$out/log" "$out/table.tsv"
 begin=$SECONDS
 failed() { grep -A 2 '^fathom: error' "$out/log" >&2 || tail -5 "$out/log" >&2; exit 1; }
-run() { # COMMAND ARGUMENT... - on all ranks; words go to DIR/log
-  mpirun -n "$ranks" --oversubscribe "$fathom" "$@" -seed "$seed" >>"$out/log" 2>&1 || failed
-}
+launch() { mpirun -n "$ranks" --oversubscribe "$fathom" "$@" >>"$out/log" 2>&1 || failed; } # on all ranks; words go to DIR/log
+run() { launch "$@" -seed "$seed"; }
 say() { printf '%4d s  %s\n' $((SECONDS - begin)) "$*"; }
 value() { awk -F '\t' -v name="$2" '$1 == name {print $2}' "$out/$1/results.tsv" 2>/dev/null; }
 use() { printf -- '-options_file_yaml\n%s\n' "$here/$1.yaml"; }
@@ -67,8 +66,8 @@ problem+=(-romberg_shape "$shape")
 
 # ---- images, pairs, unknowns ----
 window() { # NAME TRACES SAMPLES COUNT SEED ARGUMENT... - patches of the section
-  mpirun -n "$ranks" --oversubscribe "$fathom" patches -segy "$data" -patch_shape "$shape" -patch_traces "$2" -patch_samples "$3" \
-    -patch_count "$4" -seed "$5" "${@:6}" -out "$out/$1" >>"$out/log" 2>&1 || failed
+  launch patches -segy "$data" -patch_shape "$shape" -patch_traces "$2" -patch_samples "$3" \
+    -patch_count "$4" -seed "$5" "${@:6}" -out "$out/$1"
 }
 if [[ $data == generated ]]; then
   source_of() { # KIND SEED - arguments of simulate
@@ -82,8 +81,8 @@ else
 fi
 simulate() { # FOLDER KIND NOISE COUNT SEED
   # shellcheck disable=SC2046  # words
-  mpirun -n "$ranks" --oversubscribe "$fathom" simulate "${problem[@]}" $(source_of "$2" "$5") -noise_std "$3" -pairs_count "$4" \
-    -out "$out/$1" >>"$out/log" 2>&1 || failed
+  launch simulate "${problem[@]}" $(source_of "$2" "$5") -noise_std "$3" -pairs_count "$4" \
+    -out "$out/$1"
 }
 say "images of $shape ($data): $images pairs at noise .02, as many at noise .2, $unknowns unknowns of the training's kind, $unknowns of another"
 simulate low_pairs low 0.02 "$images" "$seed"

@@ -102,17 +102,12 @@ static PetscErrorCode print_dataset(fm_store *store, const char *name) {
 
 /* The layers of the network that the checkpoint holds. */
 static PetscErrorCode show_layer(const fm_layer_facts *layer, void *context) {
-  const fm_shape s = layer->shape;
   double *flop = (double *)context;
   char shape[64];
 
   PetscFunctionBegin;
   *flop += layer->flop;
-  if (fm_shape_pixels(s) > 1)
-    PetscCall(PetscSNPrintf(shape, sizeof(shape), "%lldx%lldx%lld", (long long)s.c,
-                            (long long)s.n[0], (long long)s.n[1]));
-  else
-    PetscCall(PetscSNPrintf(shape, sizeof(shape), "%lld", (long long)s.c));
+  fm_run_shape_text(layer->shape, shape, sizeof(shape));
   fm_log("  %-24s %-12s %-4s %12s %10lld %12.4g", layer->name, layer->kind,
          layer->lane == FM_LANE_X ? "x" : "y", shape, (long long)layer->nparameter,
          layer->flop);

@@ -109,8 +109,7 @@ PetscErrorCode fm_run_target_spec(const fm_target *target, fm_flow_spec *spec) {
   PetscFunctionReturn(0);
 }
 
-/* "1x64x64", or "8" */
-static void shape_text(fm_shape s, char *text, size_t length) {
+void fm_run_shape_text(fm_shape s, char *text, size_t length) {
   if (fm_shape_pixels(s) > 1)
     snprintf(text, length, "%lldx%lldx%lld", (long long)s.c, (long long)s.n[0],
              (long long)s.n[1]);
@@ -123,8 +122,8 @@ static PetscErrorCode shape_fits(const fm_run *run, const char *lane, const char
   char has[96], takes[96];
 
   PetscFunctionBegin;
-  shape_text(data, has, sizeof(has));
-  shape_text(flow, takes, sizeof(takes));
+  fm_run_shape_text(data, has, sizeof(has));
+  fm_run_shape_text(flow, takes, sizeof(takes));
   fm_check(!memcmp(&data, &flow, sizeof(data)), run->comm.world, PETSC_ERR_USER,
            "a row of %s in '%s' is %s, the flow takes %s", lane, path, has, takes);
   PetscFunctionReturn(0);

@@ -96,12 +96,9 @@ static PetscErrorCode open_models(simulation *s, const char *text) {
   int ndim;
 
   PetscFunctionBegin;
-  for (const char *at = text; (at = strstr(at, ":/")); at++) s->name = at + 1;
+  PetscCall(fm_store_split(world, text, path, &s->name));
   fm_check(s->name, world, PETSC_ERR_USER,
            "simulate takes -models FILE:/dataset [count][...], not '%s'", text);
-  fm_check((size_t)(s->name - text) <= sizeof(path), world, PETSC_ERR_USER,
-           "the file name of -models is too long: at most %zu characters", sizeof(path) - 1);
-  PetscCall(PetscStrncpy(path, text, (size_t)(s->name - text)));
   PetscCall(fm_store_open(world, path, &store));
   PetscCall(fm_store_shape(store, s->name, &ndim, shape));
   PetscCall(fm_store_has_attribute(store, s->name, "scale", &scaled));

@@ -41,7 +41,6 @@ void fm_rebuilt_end(fm_rebuilt *r, const fm_transport *t, int64_t step, int64_t 
   if (!watched(t, step)) return;
   for (int64_t s = 0; s < nb; s++)
     if (!ok || ok[s]) worst = fmax(worst, relative(t->n, r->was + s * t->n, v + s * t->n));
-  r->worst = fmax(r->worst, worst);
   if (worst > FM_REBUILT_LIMIT)
     fm_warn_anywhere(LINES,
                      "step %lld: the backward pass rebuilt its input with a relative error of "

@@ -15,7 +15,6 @@
 typedef struct fm_rebuilt {
   fm_real *was; /* [capacity][n]; the holder frees it */
   int64_t capacity;
-  double worst; /* relative error seen so far by this rank */
 } fm_rebuilt;
 
 /* fm_rebuilt_begin - before the forward pass of nb samples v [nb][n]; does nothing between the
