@@ -16,5 +16,4 @@ if [[ ${1:-} == --sanitize ]]; then
   chosen=(-L '^(unit|contract|mpi)$')
 fi
 fathom_setup "${setup[@]}"
-# tests of one process run beside each other, those of several ranks and the journeys alone
 exec ctest --test-dir "$fathom_build" --output-on-failure --no-tests=error -j "$(nproc)" "${chosen[@]}" "$@"
