@@ -1,6 +1,7 @@
 /* The convolutional network of couplings on images: every implementation against plain loops in
    double, the derivative against differences, and what may not change a bit. */
 #include "convnet_cases.h"
+#include "flow/convnet_blocked.h"
 #include "flow/convnet_impl.h"
 #ifdef FM_SINGLE
 #include <omp.h>
@@ -312,13 +313,19 @@ static void decided(fixture *f) {
    six roundings, each of at most 1/256 (the few terms of the smaller nets cancel to less than
    their error). */
 static void test_bf16(void **state) {
+  /* more rows than are taken through a gradient at a time */
+  const fm_convnet_spec bands = {1, 16, 2, 40, 301, FM_CONVNET_ONEDNN, PETSC_TRUE};
+
   for (int k = 0; k < SIZES; k++) {
     if (k < 8) against_loops(by(k, FM_CONVNET_ONEDNN, PETSC_FALSE), 0, 0, whole);
     if (!has_bf16()) continue;
-    if (k < 8) against_loops(by(k, FM_CONVNET_ONEDNN, PETSC_TRUE), 0, 0, whole);
+    against_loops(by(k, FM_CONVNET_ONEDNN, PETSC_TRUE), 0, 0, whole);
     if (k >= 6) against_loops(by(k, FM_CONVNET_ONEDNN, PETSC_TRUE), .01, .01, decided);
     bits(by(k, FM_CONVNET_ONEDNN, PETSC_TRUE));
   }
+  if (!has_bf16()) return;
+  against_loops(bands, 0, 0, whole);
+  bits(bands);
 }
 
 /* h1_bar = (1 + w2) out_bar through 1x1 pixels, rounded to the nearest, ties to even; and not a
@@ -343,6 +350,82 @@ static void test_bf16_rounding(void **state) {
     if (k == 4) assert_true(isnan(f.theta_bar[9]));
   }
   teardown(&f);
+}
+
+typedef struct copied {
+  dnnl_data_type_t type[2];
+  dnnl_format_tag_t tag[2];
+  int sum, image; /* added to what is there; of images, not of weights */
+  fm_blocked_copy *copy;
+} copied;
+
+/* What oneDNN's reorder makes of `from`, in `to`. */
+static void reorder(const copied *c, const dnnl_memory_desc_t layout[2], void *from, void *to) {
+  dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, NULL}, {DNNL_ARG_TO, NULL}};
+  dnnl_primitive_desc_t description;
+  dnnl_primitive_attr_t attributes;
+  dnnl_primitive_t primitive;
+  dnnl_post_ops_t after;
+  dnnl_engine_t engine;
+  dnnl_stream_t stream;
+
+  assert_false(dnnl_engine_create(&engine, dnnl_cpu, 0) ||
+               dnnl_stream_create(&stream, engine, 0));
+  assert_false(dnnl_primitive_attr_create(&attributes) || dnnl_post_ops_create(&after));
+  if (c->sum) assert_false(dnnl_post_ops_append_sum(after, 1));
+  assert_false(dnnl_primitive_attr_set_post_ops(attributes, after));
+  assert_false(dnnl_memory_create(&arguments[0].memory, &layout[0], engine, from) ||
+               dnnl_memory_create(&arguments[1].memory, &layout[1], engine, to));
+  assert_false(dnnl_reorder_primitive_desc_create(&description, &layout[0], engine, &layout[1],
+                                                  engine, attributes) ||
+               dnnl_primitive_create(&primitive, description) ||
+               dnnl_primitive_execute(primitive, stream, 2, arguments));
+  for (int k = 0; k < 2; k++) dnnl_memory_destroy(arguments[k].memory);
+  dnnl_primitive_destroy(primitive), dnnl_primitive_desc_destroy(description);
+  dnnl_primitive_attr_destroy(attributes), dnnl_post_ops_destroy(after);
+  dnnl_stream_destroy(stream), dnnl_engine_destroy(engine);
+}
+
+/* Normal numbers and ties of the rounding; not a number in bf16 alone, whose bits are told. */
+static void like_reorder(const copied *c, const dnnl_dims_t n) {
+  const uint32_t nan[] = {0x7f800001, 0xffffffff}; /* rounding would carry both away */
+  dnnl_memory_desc_t layout[2];
+  int64_t size[2];
+  fm_real *from, *to[2];
+
+  for (int k = 0; k < 2; k++) {
+    assert_false(dnnl_memory_desc_init_by_tag(&layout[k], 4, n, c->type[k], c->tag[k]));
+    size[k] = (int64_t)(dnnl_memory_desc_get_size(&layout[k]) + 3) / 4;
+  }
+  fm_ok(fm_calloc(size[0], &from));
+  fill(from, 50, size[0], 1);
+  for (int64_t i = 0; i < size[0]; i += 5) from[i] = (i % 2 ? 258 : -262) + (fm_real)(i % 3);
+  if (c->type[1] == dnnl_bf16) memcpy(from + size[0] / 2, &nan[n[1] % 2], sizeof(*nan));
+  for (int k = 0; k < 2; k++) {
+    fm_ok(fm_calloc(size[1], &to[k]));
+    fill(to[k], 51, size[1], 1);
+  }
+  reorder(c, layout, from, to[0]);
+  c->copy(n, from, to[1]);
+  assert_memory_equal(to[0], to[1], dnnl_memory_desc_get_size(&layout[1]));
+  fm_ok(PetscFree(from));
+  for (int k = 0; k < 2; k++) fm_ok(PetscFree(to[k]));
+}
+
+static void test_copies(void **state) {
+  const copied all[] = {
+      {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_aBcd16b}, 0, 1, fm_blocked_image},
+      {{dnnl_f32, dnnl_f32}, {dnnl_aBcd16b, dnnl_abcd}, 0, 1, fm_blocked_image_plain},
+      {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_ABcd8b16a2b}, 0, 0, fm_blocked_forward},
+      {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_ABcd8a16b2a}, 0, 0, fm_blocked_backward},
+      {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_BAcd8a16b2a}, 0, 0, fm_blocked_backward_turned},
+      {{dnnl_f32, dnnl_f32}, {dnnl_ABcd16b16a, dnnl_abcd}, 1, 0, fm_blocked_gradient_add}};
+  const dnnl_dims_t images[] = {{1, 36, 9, 11}, {2, 17, 3, 5}, {1, 1, 1, 1}, {3, 32, 4, 16}};
+  const dnnl_dims_t weights[] = {{64, 48, 3, 3}, {36, 64, 1, 1}, {17, 5, 3, 3}, {1, 1, 1, 1}};
+
+  for (int c = 0; c < 6; c++)
+    for (int k = 0; has_bf16() && k < 4; k++)
+      like_reorder(&all[c], all[c].image ? images[k] : weights[k]);
 }
 
 /* A CPU without bfloat16, as oneDNN sees it; in a process of its own, for it asks but once. */
@@ -401,7 +484,9 @@ static void test_refusals(void **state) {
 
 #ifdef FM_SINGLE /* the first one, before oneDNN has looked at the CPU */
 #define FLOAT_FIRST cmocka_unit_test(test_no_bf16),
-#define FLOAT_LAST , cmocka_unit_test(test_bf16), cmocka_unit_test(test_bf16_rounding)
+#define FLOAT_LAST                                                                             \
+  , cmocka_unit_test(test_bf16), cmocka_unit_test(test_bf16_rounding),                         \
+      cmocka_unit_test(test_copies)
 #else
 #define FLOAT_FIRST
 #define FLOAT_LAST

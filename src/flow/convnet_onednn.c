@@ -1,6 +1,7 @@
 /* The convolutional network by oneDNN: its kernels. Float library alone. */
 #ifdef FM_SINGLE
 #include "flow/convnet_onednn.h"
+#include "flow/convnet_turn.h"
 #include "flow/kernels.h"
 #include <string.h>
 
@@ -18,10 +19,21 @@ static void note(fm_onednn *o, dnnl_status_t status) {
   if (status && !o->failed) o->failed = status;
 }
 
+static void copy(fm_onednn *o, const fm_step *s) {
+  void *from, *to;
+
+  note(o, dnnl_memory_get_data_handle(s->argument[0].memory, &from));
+  note(o, dnnl_memory_get_data_handle(s->argument[1].memory, &to));
+  s->copy(s->n, from, to);
+}
+
 static void run(fm_onednn *o, int which) {
   const fm_step *s = &o->step[which];
 
-  note(o, dnnl_primitive_execute(s->primitive, o->stream, s->count, s->argument));
+  if (s->copy)
+    copy(o, s);
+  else
+    note(o, dnnl_primitive_execute(s->primitive, o->stream, s->count, s->argument));
 }
 
 static void point(fm_onednn *o, int which, const void *p) {
@@ -93,26 +105,8 @@ static void apply(const fm_convnet *net, const fm_real *theta, fm_rows in, fm_ro
   omp_set_num_threads(threads);
 }
 
-/* ---- bfloat16: the upper half of a float ---- */
-
-static inline float widened(uint16_t v) {
-  const uint32_t bits = (uint32_t)v << 16;
-  float f;
-
-  memcpy(&f, &bits, sizeof(f));
-  return f;
-}
-
-/* To the nearest, ties to even; not a number stays so. */
-static inline uint16_t rounded(float f) {
-  uint32_t bits;
-
-  memcpy(&bits, &f, sizeof(f));
-  return (uint16_t)((f == f ? bits + 0x7fff + (bits >> 16 & 1) : bits | 0x400000) >> 16);
-}
-
 static void relu_vjp_bf16(int64_t count, const uint16_t *restrict v, uint16_t *restrict v_bar) {
-  for (int64_t i = 0; i < count; i++) v_bar[i] = widened(v[i]) > 0 ? v_bar[i] : 0;
+  for (int64_t i = 0; i < count; i++) v_bar[i] = fm_float_of(v[i]) > 0 ? v_bar[i] : 0;
 }
 
 /* ---- vjp ---- */
@@ -122,7 +116,7 @@ static void join_bf16(int64_t count, const uint16_t *restrict h1,
                       const uint16_t *restrict h2_bar, const float *restrict sum,
                       uint16_t *restrict h1_bar) {
   for (int64_t i = 0; i < count; i++)
-    h1_bar[i] = widened(h1[i]) > 0 ? rounded(sum[i] + widened(h2_bar[i])) : 0;
+    h1_bar[i] = fm_float_of(h1[i]) > 0 ? fm_bf16(sum[i] + fm_float_of(h2_bar[i])) : 0;
 }
 
 static void join(int64_t count, const fm_real *restrict h1, const fm_real *restrict h2_bar,
@@ -145,13 +139,84 @@ static void join_h1_bar(const fm_onednn *o, const fm_real *h1, fm_real *work) {
               at(o, SUM, work), (void *)at(o, H1_BAR, work));
 }
 
+static void add_bias(const fm_convnet *net, const fm_real *bias, fm_real *bias_bar) {
+  for (int64_t k = 0; bias_bar && k < net->spec.hidden; k++) bias_bar[k] += bias[k];
+}
+
 static void add_gradient(const fm_convnet *net, fm_onednn *o, int c, fm_real *bias_bar,
                          fm_real *work) {
-  const fm_real *bias = at(o, OF(c, BIAS_BAR), work);
-
   run(o, STEP(c, WEIGHTS));
   run(o, STEP(c, ADD_GRADIENT));
-  for (int64_t k = 0; bias_bar && k < net->spec.hidden; k++) bias_bar[k] += bias[k];
+  add_bias(net, at(o, OF(c, BIAS_BAR), work), bias_bar);
+}
+
+static void middle_gradient(const fm_convnet *net, fm_onednn *o, const fm_real *h1,
+                            fm_real *b2_bar, fm_real *work) {
+  const fm_convnet_spec *s = &net->spec;
+  const fm_gradient g = {s->hidden, s->hidden, s->height, s->width};
+  fm_real *bias = at(o, OF(MIDDLE, BIAS_BAR), work);
+
+  fm_gradient_wide(&g, (const void *)h1, (const void *)at(o, H2_BAR, work),
+                   at(o, OF(MIDDLE, GRADIENT), work), bias, at(o, SCRATCHPAD, work));
+  run(o, STEP(MIDDLE, ADD_GRADIENT));
+  add_bias(net, bias, b2_bar);
+}
+
+/* Sums [channels][3][3][hidden] of an image of few channels with a wide one. */
+static const fm_real *narrow_sums(const fm_convnet *net, fm_onednn *o, int64_t channels,
+                                  const fm_real *image, const fm_real *wide, fm_real *bias,
+                                  fm_real *work) {
+  const fm_convnet_spec *s = &net->spec;
+  const fm_gradient g = {channels, s->hidden, s->height, s->width};
+  fm_real *sums = at(o, SCRATCHPAD, work);
+
+  fm_gradient_narrow(&g, image, (const void *)wide, sums, bias,
+                     sums + fm_onednn_sums(channels, s->hidden));
+  return sums;
+}
+
+/* w3 joins pixels the other way round: its taps are the sums' from the last to the first. */
+static void last_gradient(const fm_convnet *net, fm_onednn *o, const fm_real *out_bar,
+                          const fm_real *h2, fm_real *w3_bar, fm_real *work) {
+  const int64_t h = net->spec.hidden, channels = net->spec.nout;
+  const fm_real *sums =
+      narrow_sums(net, o, channels, out_bar, h2, at(o, OF(FIRST, BIAS_BAR), work), work);
+
+  for (int64_t k = 0; k < 9 * channels; k++) {
+    const fm_real *from = sums + (k / 9 * 9 + 8 - k % 9) * h;
+
+    for (int64_t c = 0; c < h; c++) w3_bar[k * h + c] += from[c];
+  }
+}
+
+static void first_gradient(const fm_convnet *net, fm_onednn *o, const fm_real *in,
+                           const fm_convnet_parts *bar, fm_real *work) {
+  const int64_t h = net->spec.hidden, rows = 9 * net->spec.nin;
+  fm_real *bias = at(o, OF(FIRST, BIAS_BAR), work);
+  const fm_real *sums = narrow_sums(net, o, net->spec.nin, in, at(o, H1_BAR, work), bias, work);
+
+  for (int64_t c = 0; c < h; c++)
+    for (int64_t k = 0; k < rows; k++) bar->w1[c * rows + k] += sums[k * h + c];
+  add_bias(net, bias, bar->b1);
+}
+
+/* A convolution's gradient once its cotangents are known: by ours, or else by oneDNN's. */
+static void gradient(const fm_convnet *net, fm_onednn *o, int c, const fm_real *narrow,
+                     const fm_real *h[2], const fm_convnet_parts *bar, fm_real *work) {
+  fm_real *const biases[] = {bar->b1, bar->b2, NULL};
+
+  if (!o->gradients) {
+    if (c == FIRST) {
+      fm_convnet_columns(&net->spec, net->spec.nin, 1, narrow, at(o, X_PLAIN, work));
+      run(o, BLOCK_X);
+    }
+    add_gradient(net, o, c, biases[c], work);
+  } else if (c == FIRST)
+    first_gradient(net, o, narrow, bar, work);
+  else if (c == MIDDLE)
+    middle_gradient(net, o, h[0], bar->b2, work);
+  else
+    last_gradient(net, o, narrow, h[1], bar->w3, work);
 }
 
 /* bar NULL: frozen; in_bar NULL: not wanted. */
@@ -162,17 +227,13 @@ static void vjp_image(const fm_convnet *net, fm_onednn *o, const fm_real *in,
 
   fm_convnet_columns(s, s->nout, -1, out_bar, at(o, Q_PLAIN, work));
   run(o, BLOCK_Q_BAR);
-  if (bar) add_gradient(net, o, LAST, NULL, work);
+  if (bar) gradient(net, o, LAST, out_bar, h, bar, work);
   run(o, STEP(LAST, DATA));
   close_relu(o, h[1], work);
-  if (bar) add_gradient(net, o, MIDDLE, bar->b2, work);
+  if (bar) gradient(net, o, MIDDLE, NULL, h, bar, work);
   run(o, STEP(MIDDLE, DATA));
   join_h1_bar(o, h[0], work);
-  if (bar) {
-    fm_convnet_columns(s, s->nin, 1, in, at(o, X_PLAIN, work));
-    run(o, BLOCK_X);
-    add_gradient(net, o, FIRST, bar->b1, work);
-  }
+  if (bar) gradient(net, o, FIRST, in, h, bar, work);
   if (!in_bar) return;
   run(o, STEP(FIRST, DATA));
   run(o, UNBLOCK_X_BAR);

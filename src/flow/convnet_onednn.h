@@ -6,12 +6,17 @@
    fm_convnet_fold): nine times the channels, but no padding of 4 channels to 16 nine times
    over. h1 and h2 stay in oneDNN's layout; images and weights are plain outside.
 
+   In bf16 the gradients to the weights are ours (convnet_gradient.h), and so are copies between
+   layouts (convnet_blocked.h), where oneDNN's layouts are as those expect; else oneDNN's own.
+
    Everything is laid out at creation: slots (arrays, with their layout and memory object) and
    steps (primitives, with the slots that they read and write). apply and vjp point the slots at
    the caller's memory and run the steps. */
 #ifndef FATHOM_FLOW_CONVNET_ONEDNN_H
 #define FATHOM_FLOW_CONVNET_ONEDNN_H
 
+#include "flow/convnet_blocked.h"
+#include "flow/convnet_gradient.h"
 #include "flow/convnet_impl.h"
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -50,6 +55,8 @@ enum { BLOCK_X = STEP(CONVOLUTIONS, 0), UNBLOCK_X_BAR, UNBLOCK_Q, BLOCK_Q_BAR, S
 
 enum { ARGUMENTS = 5 };
 typedef struct fm_step {
+  fm_blocked_copy *copy; /* of ours, from slot 0 to slot 1; else the primitive */
+  dnnl_dims_t n;         /* of the copy */
   dnnl_primitive_t primitive;
   int count, slot[ARGUMENTS];
   dnnl_exec_arg_t argument[ARGUMENTS];
@@ -62,6 +69,7 @@ typedef struct fm_onednn {
   size_t scratchpad, field; /* bytes; field: of h1, and of h2 */
   fm_slot slot[SLOTS];
   fm_step step[STEPS];
+  int gradients;        /* of the weights by ours; 0: by oneDNN's */
   dnnl_status_t failed; /* the first status that was not success, in apply or vjp */
 } fm_onednn;
 
@@ -71,6 +79,11 @@ static inline int fm_onednn_one_thread(void) {
 
   omp_set_num_threads(1);
   return before;
+}
+
+/* Of a gradient with few channels: numbers in front of its scratch. */
+static inline int64_t fm_onednn_sums(int64_t channels, int64_t hidden) {
+  return fm_convnet_align((channels + 1) * 9 * hidden);
 }
 
 PetscErrorCode fm_onednn_accept(const fm_convnet_spec *spec);

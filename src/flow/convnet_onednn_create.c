@@ -121,15 +121,63 @@ static PetscErrorCode finish(fm_onednn *o, int which, dnnl_primitive_desc_t desc
   PetscFunctionReturn(0);
 }
 
+/* ---- creation: copies ---- */
+
+static int is_layout(const dnnl_memory_desc_t *layout, dnnl_data_type_t type,
+                     dnnl_format_tag_t tag) {
+  dnnl_memory_desc_t tagged;
+
+  return !dnnl_memory_desc_init_by_tag(&tagged, layout->ndims, layout->dims, type, tag) &&
+         dnnl_memory_desc_equal(layout, &tagged);
+}
+
+/* The copies of convnet_blocked.h by the layouts that they are between. */
+static const struct {
+  dnnl_data_type_t type[2];
+  dnnl_format_tag_t tag[2];
+  int sum;
+  fm_blocked_copy *copy;
+} copies[] = {
+    {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_aBcd16b}, 0, fm_blocked_image},
+    {{dnnl_f32, dnnl_f32}, {dnnl_aBcd16b, dnnl_abcd}, 0, fm_blocked_image_plain},
+    {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_ABcd8b16a2b}, 0, fm_blocked_forward},
+    {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_ABcd8a16b2a}, 0, fm_blocked_backward},
+    {{dnnl_f32, dnnl_bf16}, {dnnl_abcd, dnnl_BAcd8a16b2a}, 0, fm_blocked_backward_turned},
+    {{dnnl_f32, dnnl_f32}, {dnnl_ABcd16b16a, dnnl_abcd}, 1, fm_blocked_gradient_add}};
+
+/* NULL: none of ours. */
+static fm_blocked_copy *find_copy(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                                  int sum) {
+  for (size_t k = 0; k < sizeof(copies) / sizeof(copies[0]); k++)
+    if (copies[k].sum == sum && is_layout(from, copies[k].type[0], copies[k].tag[0]) &&
+        is_layout(to, copies[k].type[1], copies[k].tag[1]))
+      return copies[k].copy;
+  return NULL;
+}
+
+/* A copy of ours where there is one; else oneDNN's. */
+static void add_copy(const fm_onednn *o, int from, int to, fm_blocked_copy *copy, fm_step *s) {
+  s->copy = copy;
+  s->count = 2;
+  s->slot[0] = from, s->slot[1] = to;
+  for (int k = 0; k < 4; k++) s->n[k] = o->slot[from].layout.dims[k];
+}
+
 static PetscErrorCode add_reorder(fm_onednn *o, int which, int from, int to, int sum) {
   const use uses[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+  const dnnl_memory_desc_t *layouts[] = {&o->slot[from].layout, &o->slot[to].layout};
+  fm_blocked_copy *copy = find_copy(layouts[0], layouts[1], sum);
   dnnl_primitive_attr_t attributes;
   dnnl_primitive_desc_t description;
 
   PetscFunctionBegin;
+  if (copy) {
+    add_copy(o, from, to, copy, &o->step[which]);
+    PetscFunctionReturn(0);
+  }
   PetscCall(create_attributes(sum, 0, &attributes));
-  CALL(dnnl_reorder_primitive_desc_create(&description, &o->slot[from].layout, o->engine,
-                                          &o->slot[to].layout, o->engine, attributes));
+  CALL(dnnl_reorder_primitive_desc_create(&description, layouts[0], o->engine, layouts[1],
+                                          o->engine, attributes));
   PetscCall(finish(o, which, description, attributes, 2, uses));
   PetscFunctionReturn(0);
 }
@@ -250,6 +298,27 @@ static PetscErrorCode decide_hidden(fm_onednn *o, dnnl_alg_kind_t algorithm) {
   PetscFunctionReturn(0);
 }
 
+/* Bytes. */
+static size_t narrow_scratch(const fm_convnet_spec *s, int64_t channels) {
+  const fm_gradient g = {channels, s->hidden, s->height, s->width};
+
+  return (size_t)fm_onednn_sums(channels, s->hidden) * sizeof(fm_real) + fm_gradient_work(&g);
+}
+
+/* The weights' gradients by ours where all lies as they want it. */
+static void choose_gradients(const fm_convnet_spec *s, fm_onednn *o) {
+  const fm_gradient g = {s->hidden, s->hidden, s->height, s->width};
+
+  if (!fm_gradient_can() || s->hidden % 16 ||
+      !is_layout(&o->slot[H1].layout, dnnl_bf16, dnnl_aBcd16b) ||
+      !is_layout(&o->slot[OF(MIDDLE, GRADIENT)].layout, dnnl_f32, dnnl_ABcd16b16a))
+    return;
+  o->gradients = 1;
+  o->scratchpad = PetscMax(o->scratchpad, fm_gradient_work(&g));
+  o->scratchpad = PetscMax(o->scratchpad, narrow_scratch(s, s->nin));
+  o->scratchpad = PetscMax(o->scratchpad, narrow_scratch(s, s->nout));
+}
+
 static PetscErrorCode add_steps(const fm_convnet_spec *s, fm_onednn *o) {
   const dnnl_alg_kind_t algorithm = middle_algorithm(s, o);
 
@@ -257,6 +326,7 @@ static PetscErrorCode add_steps(const fm_convnet_spec *s, fm_onednn *o) {
   PetscCall(decide_hidden(o, algorithm));
   PetscCall(add_convolution(o, FIRST, dnnl_convolution_direct));
   PetscCall(add_convolution(o, MIDDLE, algorithm));
+  choose_gradients(s, o);
   PetscCall(add_convolution(o, LAST, dnnl_convolution_direct));
   PetscCall(add_reorder(o, BLOCK_X, X_PLAIN, X, 0));
   PetscCall(add_reorder(o, UNBLOCK_X_BAR, X_BAR, X_PLAIN, 0));
@@ -345,7 +415,8 @@ PetscErrorCode fm_onednn_destroy(fm_convnet *net) {
   fm_onednn *o = net->data;
 
   PetscFunctionBegin;
-  for (int k = 0; k < STEPS; k++) CALL(dnnl_primitive_destroy(o->step[k].primitive));
+  for (int k = 0; k < STEPS; k++)
+    if (o->step[k].primitive) CALL(dnnl_primitive_destroy(o->step[k].primitive));
   for (int k = 0; k < SLOTS; k++) CALL(dnnl_memory_destroy(o->slot[k].memory));
   CALL(dnnl_stream_destroy(o->stream));
   CALL(dnnl_engine_destroy(o->engine));
