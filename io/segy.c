@@ -182,15 +182,44 @@ static void read_trace(const fm_segy *s, int64_t trace, float *out, fm_verdict *
   check_finite(s, trace, out, v);
 }
 
-PetscErrorCode fm_segy_read_traces(fm_segy *s, int64_t first, int64_t count, float *out) {
-  const int64_t n = s->section.samples;
-  fm_verdict v = {0};
-
+static PetscErrorCode check_range(const fm_segy *s, int64_t first, int64_t count) {
   PetscFunctionBegin;
   fm_check(first >= 0 && count >= 0 && first <= s->section.traces - count, s->comm,
            PETSC_ERR_ARG_OUTOFRANGE, "traces %lld..%lld of '%s', which has %lld",
            (long long)first, (long long)(first + count - 1), s->path,
            (long long)s->section.traces);
+  PetscFunctionReturn(0);
+}
+
+static void read_line(const fm_segy *s, int64_t trace, int32_t line[2], fm_verdict *v) {
+  char header[SEGY_TRACE_HEADER_SIZE];
+  const fm_section *c = &s->section;
+  int bad = segy_traceheader(s->file, (int)trace, header, (long)c->trace0, (int)c->trace_bytes);
+
+  if (!bad) bad |= segy_get_field(header, SEGY_TR_INLINE, &line[0]);
+  if (!bad) bad |= segy_get_field(header, SEGY_TR_CROSSLINE, &line[1]);
+  if (bad)
+    fm_fail(v, PETSC_ERR_FILE_READ, "cannot read the header of trace %lld of '%s'",
+            (long long)trace, s->path);
+}
+
+PetscErrorCode fm_segy_read_lines(fm_segy *s, int64_t first, int64_t count, int32_t *lines) {
+  fm_verdict v = {0};
+
+  PetscFunctionBegin;
+  PetscCall(check_range(s, first, count));
+  for (int64_t i = 0; i < count && !s->rank && !v.code; i++)
+    read_line(s, first + i, lines + 2 * i, &v);
+  PetscCall(fm_verdict_share(s->comm, &v, (size_t)(2 * count) * sizeof(*lines), lines));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_segy_read_traces(fm_segy *s, int64_t first, int64_t count, float *out) {
+  const int64_t n = s->section.samples;
+  fm_verdict v = {0};
+
+  PetscFunctionBegin;
+  PetscCall(check_range(s, first, count));
   for (int64_t i = 0; i < count && !s->rank && !v.code; i++)
     read_trace(s, first + i, out + i * n, &v);
   PetscCall(fm_verdict_share(s->comm, &v, (size_t)(count * n) * sizeof(*out), out));

@@ -2,6 +2,7 @@
 #include "fathom/options.h"
 #include "fathom/store.h"
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,18 +76,23 @@ PetscErrorCode fm_store_split(MPI_Comm comm, const char *text, char file[PETSC_M
   PetscFunctionReturn(0);
 }
 
-/* "/dataset[ROW]" loses its row; -1: it has none. */
-static int64_t take_row(char *name) {
+PetscErrorCode fm_store_split_row(MPI_Comm comm, fm_store *store, char *name, int64_t *row) {
   const size_t length = strlen(name);
   char *bracket = strrchr(name, '['), *end;
-  int64_t row;
+  PetscBool has;
 
-  if (!bracket || !length || name[length - 1] != ']' || !isdigit((unsigned char)bracket[1]))
-    return -1;
-  row = strtoll(bracket + 1, &end, 10);
-  if (end != name + length - 1) return -1;
+  PetscFunctionBegin;
+  *row = -1;
+  if (!bracket) PetscFunctionReturn(0);
+  PetscCall(fm_store_has(store, name, &has));
+  if (has) PetscFunctionReturn(0);
+  errno = 0;
+  *row = strtoll(bracket + 1, &end, 10);
+  fm_check(isdigit((unsigned char)bracket[1]) && end == name + length - 1 && !errno, comm,
+           PETSC_ERR_USER,
+           "'%s' names no row: FILE:/dataset[ROW] takes one number, the first row is 0", name);
   *bracket = 0;
-  return row;
+  PetscFunctionReturn(0);
 }
 
 /* One row of [rows][...], as an array [1][...]. */
@@ -125,7 +131,7 @@ static PetscErrorCode read_open(MPI_Comm comm, fm_store *store, const char *data
 
   PetscFunctionBegin;
   PetscCall(PetscStrncpy(name, dataset, sizeof(name)));
-  row = take_row(name);
+  PetscCall(fm_store_split_row(comm, store, name, &row));
   PetscCall(fm_store_shape(store, name, &a->ndim, a->shape));
   if (row < 0)
     PetscCall(read_whole(store, name, a));
@@ -197,4 +203,44 @@ PetscErrorCode fm_store_option_array(MPI_Comm comm, const char *option, int *ndi
   for (int i = 0; i < a.ndim; i++) shape[i] = a.shape[i];
   *data = a.data;
   PetscFunctionReturn(0);
+}
+
+static PetscErrorCode scale_of(MPI_Comm comm, fm_store *store, const char *dataset,
+                               double *scale) {
+  char name[PETSC_MAX_PATH_LEN];
+  PetscBool has;
+  int64_t row;
+
+  PetscFunctionBegin;
+  PetscCall(PetscStrncpy(name, dataset, sizeof(name)));
+  PetscCall(fm_store_split_row(comm, store, name, &row));
+  PetscCall(fm_store_has_attribute(store, name, "scale", &has));
+  if (has) PetscCall(fm_store_get_real(store, name, "scale", scale));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_store_option_scale(MPI_Comm comm, const char *option, double *scale) {
+  char file[PETSC_MAX_PATH_LEN];
+  const char *text, *name;
+  PetscErrorCode code;
+  fm_store *store;
+
+  PetscFunctionBegin;
+  *scale = 0;
+  PetscCall(fm_option_text(option, &text));
+  PetscCall(fm_store_split(comm, text, file, &name));
+  if (!name) PetscFunctionReturn(0);
+  PetscCall(fm_store_open(comm, file, &store));
+  code = scale_of(comm, store, name, scale);
+  PetscCall(fm_store_close(&store));
+  PetscCall(code);
+  PetscFunctionReturn(0);
+}
+
+PetscBool fm_store_image_fits(int ndim, const int64_t *shape, int64_t rows, int64_t columns) {
+  int long_ones = 0;
+
+  for (int d = 0; d < ndim; d++) long_ones += shape[d] != 1;
+  if (!rows || long_ones < 2) return PETSC_TRUE;
+  return shape[ndim - 2] == rows && shape[ndim - 1] == columns ? PETSC_TRUE : PETSC_FALSE;
 }

@@ -98,6 +98,17 @@ void fm_operator_data_grid(const fm_operator *op, int64_t *rows, int64_t *column
   *columns = op->d_columns;
 }
 
+PetscErrorCode fm_operator_model_fits(fm_operator *op, MPI_Comm comm, const char *what,
+                                      const int64_t shape[2]) {
+  PetscFunctionBegin;
+  if (!op || !op->x_rows) PetscFunctionReturn(0);
+  fm_check(shape[0] == op->x_rows && shape[1] == op->x_columns, comm, PETSC_ERR_USER,
+           "%s is %lldx%lld, but a model of the operator %s is %lldx%lld", what,
+           (long long)shape[0], (long long)shape[1], op->description, (long long)op->x_rows,
+           (long long)op->x_columns);
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_operator_restrict(fm_operator *op, double *d) {
   PetscFunctionBegin;
   if (op->ops->restrict_data) PetscCall(op->ops->restrict_data(op, d));

@@ -66,6 +66,30 @@ figure "the scale of the training set, for unknowns" "$(value unknown scale)" 20
 run 1 single pretrain -pairs regular.1/patches.h5 -pairs_memory 1M -flow elementwise -flow_conditional false -flow_depth 1 -epochs 1 \
   -out on_patches
 
+run 1 single pretrain -pairs random.1/patches.h5 -flow elementwise -flow_depth 1 -epochs 1 -out on_random
+run 1 single sample -warm_start on_patches/checkpoint.h5 -truth 'unknown/patches.h5:/x[0]' -samples 2 -out samples
+refused "a truth of another divisor" '-truth is of numbers divided by .*, but the flow was trained on numbers divided by 2058.57' 1 single sample \
+  -warm_start on_patches/checkpoint.h5 -truth 'random.1/patches.h5:/x[0]' -samples 2 -out bad
+refused "a prior of another divisor" '-prior_flow is of numbers divided by' 1 single refine -operator mask -mask_shape 64x64 -noise_std 1 \
+  -observed 'unknown/patches.h5:/x[0]' -prior flow -prior_flow on_random/checkpoint.h5 -warm_start on_patches/checkpoint.h5 -out bad
+refused "a conditional flow of nothing" '-flow_conditional true, but there is no /y in the pairs' 1 single pretrain -pairs regular.1/patches.h5 \
+  -flow_squeezes 1 -flow_conditional true -out bad
+refused "a conditional flow that sees nothing" 'but -flow elementwise does not see data' 1 single pretrain -pairs pairs/pairs.h5 \
+  -flow elementwise -flow_conditional true -out bad
+refused "patches over those that say the scale" '-patch_scale_from .* would write over' 1 single patches "${window[@]}" \
+  -patch_scale_from regular.1/patches.h5 -out regular.1
+
+# a cube is no section; one line of it is
+cube=$(dirname "$section")/f3_crop.sgy
+for n in 1 3; do
+  refused "a cube" 'is a cube of 23 inlines and 18 crosslines, .* such as the first, inline 111, with -patch_traces 0:18' "$n" single patches \
+    -segy "$cube" -patch_shape 8x8 -out bad
+done
+run 2 single patches -segy "$cube" -patch_shape 8x8 -patch_traces 0:18 -out line
+check "constant patches are counted" grep -q '^warning: 2 of 18 patches are constant' line.log
+run 1 single pretrain -pairs line/patches.h5 -flow_squeezes 1 -flow_depth 1 -flow_hidden 4 -epochs 1 -out on_line
+check "constant images too" grep -q "^warning: 2 of 18 images of 'line/patches.h5' are constant" on_line.log
+
 # out and in again: a patch, in the section's amplitudes, cut from its own section
 run 2 single export -images 'regular.1/patches.h5:/x[300]' -segy_factor 2058.5783858248897 -out back
 run 1 single patches -segy back/section.sgy -patch_scale_from regular.1/patches.h5 -out again

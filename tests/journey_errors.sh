@@ -11,6 +11,7 @@ flow=(-flow_depth 1 -flow_hidden 8)
 
 run 1 double simulate -options_file_yaml "$toy/pairs.yaml" -pairs_count 200 -out made
 run 1 double pretrain -pairs made/pairs.h5 "${flow[@]}" -epochs 1 -out made
+run 1 double simulate -options_file_yaml "$toy/pairs.yaml" -pairs_count 200 -seed 2 -out other
 good_pairs=made/pairs.h5 good_checkpoint=made/checkpoint.h5
 truth=(-operator dense -dense_matrix '1,0.5,0,1' -noise_std 0.4 -prior rosenbrock -observed '1,2')
 run 1 double refine "${truth[@]}" "${flow[@]}" -epochs 1 -steps_per_epoch 2 -warm_start $good_checkpoint -out refined
@@ -282,6 +283,11 @@ wrong evaluate_operator "takes 3 unknowns, the flow has 2" "${evaluate[@]}" -war
   -dense_matrix 1,0,0,0,1,0,0,0,1
 wrong dataset_missing "/z not found in 'made/pairs.h5'; it has: " "${refine[@]}" "${truth[@]}" -observed made/pairs.h5:/z
 wrong dataset_shape "-observed has 400 values" "${refine[@]}" "${truth[@]}" -observed made/pairs.h5:/y
+for row in -1 x ''; do
+  wrong "dataset_row$row" "'/y\[$row\]' names no row: FILE:/dataset\[ROW\] takes one number" "${refine[@]}" "${truth[@]}" \
+    -observed "made/pairs.h5:/y[$row]"
+done
+wrong resume_pairs "cannot resume .* has other numbers \(data_crc32 .*: -pairs names another file" "${pretrain[@]}" -pairs other/pairs.h5 -resume
 wrong resume_batch "cannot resume: batch was 64 .* and is 32" "${pretrain[@]}" -pairs $good_pairs -batch_size 32 -resume
 wrong resume_seed "cannot resume: seed was 1 .* and is 2" "${pretrain[@]}" -pairs $good_pairs -seed 2 -resume
 wrong resume_objective "cannot resume: objective was 'pairs' .* and is 'posterior'" "${refine[@]}" "${truth[@]}" -resume

@@ -50,6 +50,17 @@ for name in snr coverage_2std std_rms error_rms data_surprise; do
   check "sample says $name" test -n "$(value samples $name)"
 done
 if "$python" -c 'import h5py' 2>/dev/null; then
+  "$python" - <<'END'
+import h5py
+
+with h5py.File("pairs/pairs.h5") as f, h5py.File("turned.h5", "w") as g:
+    for name in "xy":
+        g[name] = f[name][:].reshape(-1, 1, 32, 8)
+END
+  refused "resumed with pairs of another shape" "x was 1x16x16 and is 1x32x8 now" 1 double pretrain "${net[@]}" -epochs 2 -resume -out double/1 \
+    -pairs turned.h5
+  refused "a truth that lies otherwise" "of -truth are \[32\]\[8\], expected an image \[16\]\[16\]" 1 double sample \
+    -warm_start refine1/checkpoint.h5 -truth "turned.h5:/x[1]" -out no
   "$python" - >maps.txt <<'END'
 import h5py
 import numpy as np
@@ -78,6 +89,16 @@ for truth in loud quiet; do
 done
 check "a prior mismatch is warned of" grep -q "prior mismatch" loud_fit.log
 check "no mismatch, no warning" bash -c "! grep -q 'prior mismatch' quiet_fit.log"
+
+# ---- check, at a trained flow and with a flow as prior, whose ReLUs have kinks ----
+
+for p in double single; do
+  for start in "" double/1/checkpoint.h5; do
+    run 1 "$p" check "${refine[@]:2}" ${start:+-warm_start "$start"} -out "check_$p"
+    check "$p: check is good${start:+, -warm_start}" test "$(grep -c '^check .* ok ' "check_$p.log")" = 4
+  done
+  check "$p: the weights were loaded" grep -q "^warm start from 'double/1/checkpoint.h5'" "check_$p.log"
+done
 
 # ---- scales, bf16, inspect ----
 
@@ -112,17 +133,32 @@ check "the gold reports its errors" grep -q '^result projector_std_error_max' go
 # ---- what is wrong ----
 
 pre=(2 double pretrain "${net[@]}" -out no)
-refused "too many squeezes" "halves height and width, but the image is 1 x 1" "${pre[@]}" -pairs pairs/pairs.h5 -flow_squeezes 5
+refused "too many squeezes" "x is 1x16x16, but -flow_squeezes 5 and -flow_scales 1 halve .* multiples of 32" "${pre[@]}" -pairs pairs/pairs.h5 -flow_squeezes 5
 refused "no squeeze of one channel" "squeeze it .-flow_squeezes 1" "${pre[@]}" -pairs pairs/pairs.h5 -flow_squeezes 0
 refused "bf16 in double" "float" "${pre[@]}" -pairs pairs/pairs.h5 -flow_precision bf16
 refused "another precision" "full|bf16" "${pre[@]}" -pairs pairs/pairs.h5 -flow_precision fp8
 refused "another linear layer" "none.elementwise.triangular" "${pre[@]}" -pairs pairs/pairs.h5 -flow_linear dense
 run 1 double simulate -operator mask -mask_shape 15x16 -prior field -field_shape 15x16 -noise_std 1 -pairs_count 20 -out odd
-refused "an odd side" "is 15 x 16" "${pre[@]}" -pairs odd/pairs.h5
+refused "an odd side" "x is 1x15x16, but -flow_squeezes 1 .* multiples of 2" "${pre[@]}" -pairs odd/pairs.h5
 run 1 double simulate -operator mask -mask_shape 8x8 -prior field -field_shape 8x8 -noise_std 1 -pairs_count 20 -out small
 refused "pairs of another shape" "1x8x8, the flow takes 1x16x16" 2 double evaluate -pairs small/pairs.h5 -warm_start double/1/checkpoint.h5 -out no
-refused "weights of another variant" "were trained with bounded" 2 "${refine[@]}" -flow_variant default -warm_start double/1/checkpoint.h5 -out no
-refused "another way of lying" "8 x 32 for the operator" 2 "${refine[@]}" -romberg_shape 8x32 -warm_start double/1/checkpoint.h5 -out no
+refused "weights of another variant" "do not fit this network: -flow_variant is default, the checkpoint.s is bounded$" 2 "${refine[@]}" -flow_variant default -warm_start double/1/checkpoint.h5 -out no
+refused "weights of a deeper and wider network" "-flow_depth is 2, the checkpoint's is 3; -flow_hidden is 8, the checkpoint's is 16$" \
+  "${pre[@]}" -pairs pairs/pairs.h5 -flow_depth 2 -flow_hidden 8 -warm_start double/1/checkpoint.h5
+refused "data that lie otherwise" "of -observed are \[16\]\[16\]: the data of .* are an image \[8\]\[32\]" \
+  2 "${refine[@]}" -romberg_shape 8x32 -warm_start double/1/checkpoint.h5 -out no
+row=$(seq -s, 1 256) # numbers alone have no sides
+refused "a flow that lies otherwise" "8 x 32 for the operator" 2 "${refine[@]}" -romberg_shape 8x32 -observed "$row" -prior field \
+  -field_shape 8x32 -warm_start double/1/checkpoint.h5 -out no
+refused "a latent that lies otherwise" "8 x 32 for the operator" 1 double reference "${refine[@]:2}" -romberg_shape 8x32 -observed "$row" \
+  -prior field -field_shape 8x32 -latent double/1/checkpoint.h5 -out no
+refused "a prior flow that lies otherwise" "-prior_flow names is 16x16, but a model of .* is 8x32" 2 "${refine[@]}" -romberg_shape 8x32 \
+  -observed "$row" -out no
+refused "a prior that lies otherwise" "-field_shape is 8x32, but a model of .* is 16x16" 1 "${refine[@]}" -prior field -field_shape 8x32 -out no
+refused "over its own prior" "-prior_flow .* would write over" 2 "${refine[@]}" -out prior
+resume=(double pretrain "${net[@]}" -epochs 2 -resume -out double/1)
+refused "resumed with other pairs" "other numbers .data_crc32 .* -pairs names another file, or one with other rows" 1 "${resume[@]}" -pairs truth/pairs.h5
+refused "resumed with another network" "-flow_depth is 2, the checkpoint's is 3$" 2 "${resume[@]}" -flow_depth 2 -pairs pairs/pairs.h5
 refused "over its own start" "would write over" 2 "${refine[@]}" -warm_start refine1/checkpoint.h5 -out refine1
 refused "more scales than blocks" "a scale has a block or more" "${pre[@]}" -pairs pairs/pairs.h5 -flow_scales 4
 refused "squeezes of a spline" "squeezes and scales are of -flow hint" "${pre[@]}" -pairs pairs/pairs.h5 -flow spline

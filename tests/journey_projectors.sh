@@ -107,6 +107,26 @@ END
 refused "NaN" 'row 3 of -models is not finite at entry 17' 3 single simulate "${romberg[@]}" -models nan.h5:/x -out z
 refused "noise of two kinds" 'subspace of 77 dimensions' 1 single simulate "${romberg[@]}" "${field[@]}" \
   -noise_std "$(seq -s , 1 192)" -out z
+refused "one row of models" '/x\[3\].: -pairs_first ROW -pairs_count 1' 1 single simulate "${romberg[@]}" -models 'single/one/pairs.h5:/x[3]' -out z
+refused "a field that lies otherwise" '-field_shape is 12x16, but a model of .* is 16x12' 2 single simulate "${romberg[@]}" "${field[@]}" \
+  -field_shape 12x16 -out z
+refused "images that lie otherwise" '-reflectivity_shape is 12x16, but' 1 single simulate "${romberg[@]}" -prior reflectivity \
+  -reflectivity_shape 12x16 -out z
+refused "data that lie otherwise" 'of -observed are \[16\]\[12\], expected an image \[12\]\[16\]' 1 double forward "${romberg[@]}" \
+  -romberg_shape 12x16 -models "$(seq -s, 1 192)" -gradient -observed 'double/one/pairs.h5:/y[1]' -out z
+refused "noise beyond float" 'pair 0 is not finite in 0 of 192 numbers of x and [1-9][0-9]* of 192 of y' 3 single simulate "${romberg[@]}" \
+  "${field[@]}" -noise_std 1e39 -pairs_count 5 -out z
 check "nothing is left behind" test ! -e z/pairs.h5
+cp single/one/pairs.h5 kept.h5
+for models in single/one/pairs.h5 single/three/../one/pairs.h5; do
+  refused "over its own models" '-models .* is the file that this run would write over' 2 single simulate "${romberg[@]}" \
+    -models "$models:/x" -out single/one
+done
+check "they are still there" cmp kept.h5 single/one/pairs.h5
+check "inspect shows one row" test "$(launch 1 double inspect 'double/one/pairs.h5:/x[7]' | wc -lw | tr -s ' ')" = " 1 192"
+refused "a row that is not there" 'row 300 of /x is asked for, but it has 300 rows' 1 double inspect 'double/one/pairs.h5:/x[300]'
+check "settings of other operators and priors are not listed" test "$(sed -n '/^settings:/,/^$/p' single/one.log |
+  grep -Ec '^-(mask|laplace|acoustic|born|dense|gaussian|reflectivity|prior_flow)_')" = 0
+check "those of the ones in use are" test "$(sed -n '/^settings:/,/^$/p' single/one.log | grep -Ec '^-(romberg|field)_')" = 9
 
 verdict

@@ -31,7 +31,7 @@ run 1 single refine "${refine[@]}" "${short[@]}" -stop_after 15 -warm_start pre/
 run 2 single refine "${refine[@]}" "${short[@]}" -stop_after 25 -warm_start pre/checkpoint.h5 -resume -out stopped
 same "refine, stopped at 15 and gone on" refine.1/checkpoint.h5 stopped/checkpoint.h5 "${trained[@]}"
 
-refused "a bin more" "differences" 1 single refine "${refine[@]}" -flow_bins 9 -warm_start pre/checkpoint.h5 -out more
+refused "a bin more" "-flow_bins is 9, the checkpoint.s is [0-9]+$" 1 single refine "${refine[@]}" -flow_bins 9 -warm_start pre/checkpoint.h5 -out more
 refused "one bin" "flow_bins 1 is outside" 1 single pretrain "${pretrain[@]}" -flow_bins 1 -out one
 refused "no bound" "flow_bound 0 is outside" 1 single pretrain "${pretrain[@]}" -flow_bound 0 -out none
 verdict

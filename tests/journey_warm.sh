@@ -55,9 +55,9 @@ check "the checkpoint is what it was" cmp double/pre/checkpoint.h5 resumed/check
 # ---- another network ----
 
 start=(-warm_start double/pre/checkpoint.h5 -epochs 1 -out misfit)
-refused "a deeper flow" '^  block5\.[xy].*\[.*\]: not in the checkpoint' 2 double refine "${fit[@]}" "${start[@]}" -flow_depth 5
-refused "a shallower flow" '^  block4\..*: only in the checkpoint' 1 double refine "${fit[@]}" "${start[@]}" -flow_depth 3
-refused "a wider flow" '^  block1\..*: \[.*32\] in the checkpoint, \[.*48\] here' 1 double refine "${fit[@]}" "${start[@]}" -flow_hidden 48
+refused "a deeper flow" "fit this network: -flow_depth is 5, the checkpoint's is 4$" 2 double refine "${fit[@]}" "${start[@]}" -flow_depth 5
+refused "a shallower flow" "-flow_depth is 3, the checkpoint's is 4$" 1 double refine "${fit[@]}" "${start[@]}" -flow_depth 3
+refused "a wider flow" "-flow_hidden is 48, the checkpoint's is 32$" 1 double refine "${fit[@]}" "${start[@]}" -flow_hidden 48
 refused "another network" 'do not fit this network' 1 double refine "${fit[@]}" "${start[@]}" -flow triangular
 refused "another network, pretraining" 'do not fit this network' 1 double pretrain -options_file_yaml "$toy/pretrain.yaml" \
   -pairs double/pairs/pairs.h5 "${start[@]}" -flow_depth 2 -flow_hidden 32

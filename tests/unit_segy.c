@@ -13,6 +13,7 @@ typedef struct known_file {
   double dt;
   fm_segy_format format;
   double sum, square, most; /* of all samples, and of their squares; largest magnitude */
+  int32_t line[2][2];       /* inline and crossline of the first and the last trace */
   struct {
     int64_t trace, sample;
     double value;
@@ -30,6 +31,7 @@ static const known_file known[] = {
      -836909,
      2196120713313,
      25805,
+     {{1000, 1155}, {1600, 1155}},
      {{0, 10, 0}, {300, 750, 1356}, {600, 1500, 0}, {200, 375, 1378}}},
     {"small.sgy",
      25,
@@ -39,6 +41,7 @@ static const known_file known[] = {
      4025.305853843689,
      15462.720037888397,
      5.2404899597167969,
+     {{1, 20}, {5, 24}},
      {{0, 10, 1.2000999450683594},
       {12, 25, 3.2202491760253906},
       {24, 49, 5.2404899597167969},
@@ -51,6 +54,7 @@ static const known_file known[] = {
      102.06735059861096,
      116479.5614125023,
      14.008706092834473,
+     {{0, 0}, {0, 0}},
      {{0, 10, -4.711388100986369e-06},
       {49, 333, 3.1978199481964111},
       {98, 666, 0.00011801957589341328},
@@ -63,6 +67,7 @@ static const known_file known[] = {
      780251,
      144915152529,
      10827,
+     {{111, 875}, {133, 892}},
      {{0, 10, 0}, {207, 37, -2222}, {413, 74, -121}, {138, 18, -3212}}}};
 
 static void check_numbers(const known_file *k, const float *x) {
@@ -78,6 +83,18 @@ static void check_numbers(const known_file *k, const float *x) {
   assert_true(most == k->most);
   for (int i = 0; i < 4; i++)
     assert_true((double)x[k->at[i].trace * k->samples + k->at[i].sample] == k->at[i].value);
+}
+
+static void check_lines(const known_file *k, fm_segy *segy) {
+  int32_t *lines = malloc((size_t)(2 * k->traces) * sizeof(*lines)), one[2];
+
+  fm_ok(fm_segy_read_lines(segy, 0, k->traces, lines));
+  assert_memory_equal(lines, k->line[0], sizeof(one));
+  assert_memory_equal(lines + 2 * (k->traces - 1), k->line[1], sizeof(one));
+  fm_ok(fm_segy_read_lines(segy, k->traces - 1, 1, one));
+  assert_memory_equal(one, k->line[1], sizeof(one));
+  fm_expect_error(fm_segy_read_lines(segy, k->traces, 1, one), "which has");
+  free(lines);
 }
 
 static void check_file(const known_file *k) {
@@ -98,6 +115,7 @@ static void check_file(const known_file *k) {
   x = malloc((size_t)(k->traces * k->samples) * sizeof(*x));
   fm_ok(fm_segy_read_traces(segy, 0, k->traces, x));
   check_numbers(k, x);
+  check_lines(k, segy);
   fm_ok(fm_segy_read_traces(segy, k->at[3].trace, 1, x));
   assert_true((double)x[k->at[3].sample] == k->at[3].value);
   fm_ok(fm_segy_close(&segy));

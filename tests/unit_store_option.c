@@ -89,5 +89,70 @@ static void of_a_file(void **state) {
   refused("nowhere.h5:/a", "cannot open 'nowhere.h5'");
 }
 
+/* "/a[1]" is row 1 of /a, unless there is a dataset of that very name. */
+static void a_row_of_a_file(void **state) {
+  static const char *const no_rows[] = {"-1", "", "x", "1:2", "0x1", "99999999999999999999"};
+  const double a[6] = {1, 2, 3, 4, 5, 6};
+  char text[300];
+  fm_store *s;
+
+  fm_ok(fm_store_create(WORLD, in_folder("rows.h5"), &s));
+  fm_ok(fm_store_write(s, "/a", FM_FLOAT64, 2, (const int64_t[]){3, 2}, a));
+  fm_ok(fm_store_write(s, "/b[1]", FM_FLOAT64, 1, (const int64_t[]){6}, a));
+  fm_ok(fm_store_commit(&s, NULL));
+  snprintf(text, sizeof(text), "%s:/a[1]", in_folder("rows.h5"));
+  give(text);
+  assert_true(get("noise") == 2 && ndim == 2 && shape[0] == 1 && data[0] == 3 && data[1] == 4);
+  fm_ok(PetscFree(data));
+  snprintf(text, sizeof(text), "%s:/b[1]", in_folder("rows.h5"));
+  give(text);
+  assert_true(get("noise") == 6 && ndim == 1);
+  fm_ok(PetscFree(data));
+  snprintf(text, sizeof(text), "%s:/a[3]", in_folder("rows.h5"));
+  refused(text, "row 3 of /a is asked for, but it has 3 rows");
+  for (int i = 0; i < 6; i++) {
+    snprintf(text, sizeof(text), "%s:/a[%s]", in_folder("rows.h5"), no_rows[i]);
+    refused(text, "names no row: FILE:/dataset[ROW] takes one number, the first row is 0");
+  }
+  snprintf(text, sizeof(text), "%s:/a[1", in_folder("rows.h5"));
+  refused(text, "names no row");
+}
+
+static void the_scale_of_a_file(void **state) {
+  const double a[6] = {1, 2, 3, 4, 5, 6};
+  char text[300];
+  double scale;
+  fm_store *s;
+
+  fm_ok(fm_store_create(WORLD, in_folder("scaled.h5"), &s));
+  fm_ok(fm_store_write(s, "/a", FM_FLOAT64, 2, (const int64_t[]){3, 2}, a));
+  fm_ok(fm_store_write(s, "/b", FM_FLOAT64, 2, (const int64_t[]){3, 2}, a));
+  fm_ok(fm_store_set_real(s, "/a", "scale", 2.5));
+  fm_ok(fm_store_commit(&s, NULL));
+  give("1,2");
+  fm_ok(fm_store_option_scale(WORLD, "noise", &scale));
+  assert_true(scale == 0);
+  for (int k = 0; k < 3; k++) {
+    snprintf(text, sizeof(text), "%s:%s", in_folder("scaled.h5"),
+             k == 0   ? "/a"
+             : k == 1 ? "/a[2]"
+                      : "/b");
+    give(text);
+    fm_ok(fm_store_option_scale(WORLD, "noise", &scale));
+    assert_true(scale == (k == 2 ? 0 : 2.5));
+  }
+}
+
+static void the_sides_of_an_image(void **state) {
+  const int64_t good[] = {1, 1, 4, 6}, turned[] = {1, 1, 6, 4}, row[] = {1, 24, 1, 1};
+
+  assert_true(fm_store_image_fits(4, good, 4, 6) && fm_store_image_fits(2, good + 2, 4, 6));
+  assert_false(fm_store_image_fits(4, turned, 4, 6));
+  assert_false(fm_store_image_fits(2, turned + 2, 4, 6));
+  assert_true(fm_store_image_fits(4, row, 4, 6) && fm_store_image_fits(1, row + 1, 4, 6));
+  assert_true(fm_store_image_fits(4, turned, 0, 0));
+}
+
 FM_TEST_MAIN(io_test(absent_and_default), io_test(numbers), io_test(no_numbers),
-             io_test(of_a_file))
+             io_test(of_a_file), io_test(a_row_of_a_file), io_test(the_scale_of_a_file),
+             io_test(the_sides_of_an_image))

@@ -41,16 +41,34 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
 PetscErrorCode fm_run_target_spec(const fm_target *target, fm_flow_spec *spec);
 /* fm_run_flow_memory - -flow_memory, for training. */
 PetscErrorCode fm_run_flow_memory(fm_transport *transport);
-/* fm_run_variant_fits - refuse to put weights that were trained with one -flow_variant into
-   couplings of another. */
-PetscErrorCode fm_run_variant_fits(const fm_run *run, const char *path,
+/* fm_run_network_fits - refuse to put weights of one network into another: names the options
+   that differ. */
+PetscErrorCode fm_run_network_fits(const fm_run *run, const char *path,
                                    const fm_flow_spec *trained, const fm_flow_spec *asked);
+/* fm_run_resume_fits - before fm_checkpoint_resume: refuse other data, shapes or networks with
+   what is likely the cause. Where precision, objective or seed are others it says nothing. */
+PetscErrorCode fm_run_resume_fits(const fm_run *run, const fm_trainer *trainer,
+                                  const char *path);
 /* fm_run_target_fits - refuse a flow of images whose pixels lie otherwise than the operator's.
    */
 PetscErrorCode fm_run_target_fits(const fm_run *run, const fm_transport *transport,
                                   const fm_target *target);
-/* fm_run_not_over - refuse to write OUT/checkpoint.h5 over the -warm_start file itself. */
-PetscErrorCode fm_run_not_over(const fm_run *run, const char *warm_start);
+/* fm_run_not_over - refuse to write OUT/name over the file that -option names, FILE or
+   FILE:/dataset. */
+PetscErrorCode fm_run_not_over(const fm_run *run, const char *name, const char *option);
+/* fm_run_image_fits - refuse an array, the value of -option, that is an image of other sides
+   than `image` is (fm_store_image_fits). */
+PetscErrorCode fm_run_image_fits(const fm_run *run, const char *option, int ndim,
+                                 const int64_t *shape, fm_shape image);
+/* fm_run_divisor_fits - refuse an array, the value of -option, that was divided by another
+   constant (attribute `scale`) than what the flow was trained on; where one of the two is 1,
+   which may mean not known, warn. */
+PetscErrorCode fm_run_divisor_fits(const fm_run *run, const char *option,
+                                   const fm_transport *transport);
+/* fm_run_prior_fits - the same of a flow that is the prior (-prior_flow). */
+PetscErrorCode fm_run_prior_fits(const fm_run *run, const fm_transport *transport);
+/* fm_run_prior_divisor - the divisor of a flow that is the prior; 0: it is no flow. */
+PetscErrorCode fm_run_prior_divisor(const fm_run *run, double *scale);
 /* fm_run_pairs_fit - refuse pairs of another shape than the flow's, or divided by another
    constant than those that it was trained on. */
 PetscErrorCode fm_run_pairs_fit(const fm_run *run, const fm_transport *transport,

@@ -37,6 +37,11 @@ void fm_operator_grid(const fm_operator *op, int64_t *rows, int64_t *columns);
 /* fm_operator_data_grid - d is an image [rows][columns]; 0 and 0: it is not. */
 void fm_operator_data_grid(const fm_operator *op, int64_t *rows, int64_t *columns);
 
+/* fm_operator_model_fits - refuse (user error, on comm) images of other sides than the models
+   of op; `what` names them in the sentence. Where op is NULL or has no grid everything fits. */
+PetscErrorCode fm_operator_model_fits(fm_operator *op, MPI_Comm comm, const char *what,
+                                      const int64_t shape[2]);
+
 /* fm_operator_restrict - d = P d, the orthogonal projection onto the subspace where the data
    lie: F(x) = P F(x) for every x. Noise is P e; of observed data what P removes says nothing
    about x. Without such a subspace P is the identity. Not collective.

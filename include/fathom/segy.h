@@ -1,5 +1,6 @@
-/* fm_segy - a section of SEG-Y: traces of samples, in the order of the file; headers beyond
-   sizes and sample interval are not looked at. segyio is known to io/segy.c alone.
+/* fm_segy - a section of SEG-Y: traces of samples, in the order of the file; of the headers
+   only sizes, sample interval and line numbers are looked at. segyio is known to io/segy.c
+   alone.
 
    Read are IBM float (format code 1), 16-bit integer (3) and IEEE float (5), big-endian, all
    traces of one length. Errors are agreed: all ranks fail together with the same sentence. */
@@ -33,6 +34,12 @@ fm_segy_format fm_segy_get_format(const fm_segy *segy);
    Collective. out [count][samples], overwritten. User errors: a range that the file has not, a
    sample that is not finite (said with its trace and place). */
 PetscErrorCode fm_segy_read_traces(fm_segy *segy, int64_t first, int64_t count, float *out);
+
+/* fm_segy_read_lines - inline and crossline number (bytes 189 and 193 of the header) of traces
+   [first, first + count) to every rank; 0 where the file does not say. Collective.
+   lines [count][2], overwritten. User errors: as fm_segy_read_traces.
+   Cost: a header a trace. */
+PetscErrorCode fm_segy_read_lines(fm_segy *segy, int64_t first, int64_t count, int32_t *lines);
 
 /* fm_segy_write - a section as SEG-Y revision 1, atomically; IBM or IEEE float. Collective on
    comm; data [traces][samples] is read on rank 0 alone. Trace i, from 0, gets sequence number,

@@ -123,6 +123,11 @@ PetscErrorCode fm_store_write_rows(fm_store *store, const char *name, int64_t fi
 PetscErrorCode fm_store_split(MPI_Comm comm, const char *text, char file[PETSC_MAX_PATH_LEN],
                               const char **name);
 
+/* fm_store_split_row - "/dataset[ROW]" loses its row (from 0); *row -1: it has none. A dataset
+   whose own name has a bracket is left as it is. Refuses (user error) a ROW that is no number.
+   Collective on the store's communicator, comm. */
+PetscErrorCode fm_store_split_row(MPI_Comm comm, fm_store *store, char *name, int64_t *row);
+
 /* fm_store_option_array - the value of an FM_OPTION_ARRAY option: numbers "1,2,3" (shape [3])
    or "FILE:/dataset", or one row of a dataset, "FILE:/dataset[ROW]" (shape [1][...], ROW from
    0). Data in double, to
@@ -131,6 +136,15 @@ PetscErrorCode fm_store_split(MPI_Comm comm, const char *text, char file[PETSC_M
    shape [1]. NaN or infinite entries are refused, with their index. Collective on comm. */
 PetscErrorCode fm_store_option_array(MPI_Comm comm, const char *option, int *ndim,
                                      int64_t shape[FM_STORE_NDIM], double **data);
+
+/* fm_store_option_scale - the attribute `scale` of the dataset that such an option names: what
+   its numbers were divided by (patches, simulate); 0: not said. Collective on comm. */
+PetscErrorCode fm_store_option_scale(MPI_Comm comm, const char *option, double *scale);
+
+/* fm_store_image_fits - can an array be images [rows][columns]? Its last dimensions are these,
+   or all but one of its dimensions are 1: a plain row of numbers. rows 0: nothing is known, and
+   everything fits. Not collective. */
+PetscBool fm_store_image_fits(int ndim, const int64_t *shape, int64_t rows, int64_t columns);
 
 /* fm_store_make_folder - make DIR and its parents on rank 0; refuses what is not writable. */
 PetscErrorCode fm_store_make_folder(MPI_Comm comm, const char *folder);

@@ -105,6 +105,7 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   PetscCall(fm_option_given("observed", &given));
   PetscCall(fm_target_create(&run->comm, t->n, t->m, given ? NULL : t->y, &target));
   PetscCall(fm_run_target_fits(run, t, target));
+  PetscCall(fm_run_prior_fits(run, t));
   if (t->m) PetscCall(fm_run_observe(t, theta, target->y));
   PetscCall(fm_diagnose(target, t, theta, run->seed, FM_STREAM_EVALUATE, latents,
                         isnan(log_evidence) ? 0. : log_evidence, PETSC_TRUE, &d));

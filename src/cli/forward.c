@@ -57,6 +57,7 @@ static PetscErrorCode read_models(forwarding *f) {
 /* The misfit is 1/2 sum r^2 / sigma^2: -log likelihood less its normaliser. */
 static PetscErrorCode prepare_misfit(forwarding *f) {
   int64_t shape[FM_STORE_NDIM], count = 1;
+  fm_shape image = {1, {0, 0, 1}};
   int ndim;
 
   PetscFunctionBegin;
@@ -65,6 +66,8 @@ static PetscErrorCode prepare_misfit(forwarding *f) {
   fm_check(f->y && count == f->m, f->run->comm.world, PETSC_ERR_USER,
            "-gradient needs -observed with %lld data, got %lld", (long long)f->m,
            (long long)(f->y ? count : 0));
+  fm_operator_data_grid(f->op, &image.n[0], &image.n[1]);
+  PetscCall(fm_run_image_fits(f->run, "observed", ndim, shape, image));
   PetscCall(fm_operator_restrict(f->op, f->y));
   PetscCall(fm_energy_create("likelihood",
                              &(fm_energy_inputs){&f->run->comm, f->n, f->op, f->m, f->y},
@@ -79,6 +82,8 @@ static PetscErrorCode prepare(forwarding *f) {
   PetscFunctionBegin;
   PetscCall(fm_option_text("operator", &op));
   PetscCall(fm_option_flag("gradient", &gradient));
+  PetscCall(fm_run_not_over(f->run, "data.h5", "models"));
+  PetscCall(fm_run_not_over(f->run, "data.h5", "observed"));
   fm_check(op[0], f->run->comm.world, PETSC_ERR_USER,
            "no operator: give -operator NAME (fathom help operators)");
   PetscCall(fm_operator_create(f->run->comm.space, op, &f->op));

@@ -1,5 +1,5 @@
 /* inspect - what is in a checkpoint or data file; FILE:/dataset prints its numbers, a row a
-   line. */
+   line, FILE:/dataset[ROW] one row. */
 #include "fathom/command.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
@@ -69,30 +69,39 @@ static PetscErrorCode show_group(fm_store *store, const char *group, int indent)
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode print_rows(fm_store *store, const char *name) {
-  int64_t shape[FM_STORE_NDIM], width = 1, count = 1;
+/* All rows, or the one (from 0) that is asked for. */
+static PetscErrorCode print_rows(fm_store *store, const char *name, int64_t row) {
+  int64_t shape[FM_STORE_NDIM], width = 1, count;
   double *data;
   int ndim;
 
   PetscFunctionBegin;
   PetscCall(fm_store_shape(store, name, &ndim, shape));
-  for (int d = 0; d < ndim; d++) count *= shape[d];
   for (int d = 1; d < ndim; d++) width *= shape[d];
+  fm_check(row < 0 || (ndim && row < shape[0]), PETSC_COMM_WORLD, PETSC_ERR_USER,
+           "row %lld of %s is asked for, but it has %lld rows (the first is 0)", (long long)row,
+           name, (long long)(ndim ? shape[0] : 0));
+  count = row < 0 && ndim ? width * shape[0] : width;
   PetscCall(fm_calloc(count, &data));
-  PetscCall(fm_store_read(store, name, FM_FLOAT64, count, data));
+  if (row < 0)
+    PetscCall(fm_store_read(store, name, FM_FLOAT64, count, data));
+  else
+    PetscCall(fm_store_read_rows(store, name, FM_FLOAT64, row, 1, data));
   for (int64_t i = 0; i < count; i++)
     PetscCall(PetscPrintf(PETSC_COMM_WORLD, "%.17g%c", data[i], (i + 1) % width ? '\t' : '\n'));
   PetscCall(PetscFree(data));
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode print_dataset(fm_store *store, const char *name) {
+static PetscErrorCode print_dataset(fm_store *store, char *name) {
   fm_content content;
+  int64_t row;
   char *text;
 
   PetscFunctionBegin;
+  PetscCall(fm_store_split_row(PETSC_COMM_WORLD, store, name, &row));
   PetscCall(fm_store_content(store, name, &content));
-  if (content != FM_CONTENT_TEXT) PetscCall(print_rows(store, name));
+  if (content != FM_CONTENT_TEXT) PetscCall(print_rows(store, name, row));
   if (content != FM_CONTENT_TEXT) PetscFunctionReturn(0);
   PetscCall(fm_store_read_text(store, name, &text));
   PetscCall(PetscPrintf(PETSC_COMM_WORLD, "%s\n", text));
@@ -141,7 +150,7 @@ PetscErrorCode fm_command_inspect(fm_run *run) {
 
   PetscFunctionBegin;
   fm_check(run->argument[0], run->comm.world, PETSC_ERR_USER,
-           "name a file: fathom inspect FILE or FILE:/dataset");
+           "name a file: fathom inspect FILE, FILE:/dataset or FILE:/dataset[ROW]");
   PetscCall(PetscStrncpy(path, run->argument, sizeof(path)));
   if ((name = strstr(path, ":/"))) *name++ = 0;
   PetscCall(fm_store_open(run->comm.world, path, &store));

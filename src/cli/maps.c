@@ -41,8 +41,9 @@ static PetscErrorCode moments(const fm_run *run, const fm_transport *t, int64_t 
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_maps_truth(const fm_run *run, int64_t n, double **truth) {
+PetscErrorCode fm_maps_truth(const fm_run *run, const fm_transport *t, double **truth) {
   int64_t shape[FM_STORE_NDIM], size = 1;
+  const int64_t n = t->n;
   int ndim;
 
   PetscFunctionBegin;
@@ -51,6 +52,9 @@ PetscErrorCode fm_maps_truth(const fm_run *run, int64_t n, double **truth) {
   fm_check(!*truth || size == n, run->comm.world, PETSC_ERR_USER,
            "-truth has %lld values where the flow has %lld unknowns%s", (long long)size,
            (long long)n, size % n ? "" : "; one row of several is named as FILE:/dataset[ROW]");
+  if (!*truth) PetscFunctionReturn(0);
+  PetscCall(fm_run_image_fits(run, "truth", ndim, shape, fm_flow_get_spec(t->flow)->x));
+  PetscCall(fm_run_divisor_fits(run, "truth", t));
   PetscFunctionReturn(0);
 }
 

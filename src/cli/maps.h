@@ -19,7 +19,8 @@
 PetscErrorCode fm_maps(fm_run *run, const fm_transport *transport, const double *truth,
                        int64_t total, int64_t count, const fm_real *x);
 
-/* fm_maps_truth - -truth, to be freed with PetscFree; NULL where it is not given. */
-PetscErrorCode fm_maps_truth(const fm_run *run, int64_t n, double **truth);
+/* fm_maps_truth - -truth, to be freed with PetscFree; NULL where it is not given. Refused
+   where it does not fit the unknown's size, shape or divisor. */
+PetscErrorCode fm_maps_truth(const fm_run *run, const fm_transport *t, double **truth);
 
 #endif

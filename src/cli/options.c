@@ -43,7 +43,8 @@ const fm_option fm_cli_options[] = {
     {"patch_shape", FM_OPTION_TEXT, "64x64", "patches",
      "samples and traces of a patch, as NTxNX"},
     {"patch_traces", FM_OPTION_TEXT, "", "patches",
-     "traces of the window, FIRST:END counted from 0, END not among them; default: all"},
+     "traces of the window, FIRST:END counted from 0, END not among them; of a cube those of "
+     "one line; default: all"},
     {"patch_samples", FM_OPTION_TEXT, "", "patches",
      "samples of the window, FIRST:END counted from 0; default: all"},
     {"patch_count", FM_OPTION_INTEGER, "0", "patches",
@@ -173,5 +174,70 @@ PetscErrorCode fm_cli_declare(void) {
   PetscCall(fm_options_declare(fm_dataset_options));
   PetscCall(fm_operators_declare_options());
   PetscCall(fm_energies_declare_options());
+  PetscFunctionReturn(0);
+}
+
+/* ---- settings ---- */
+
+/* Is -option one of the operator's or prior's of that name: -NAME_...? */
+static PetscBool belongs(const char *option, const char *name) {
+  const size_t length = strlen(name);
+
+  return !strncmp(option, name, length) && option[length] == '_' ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* An operator's, where it is not the one in use; born is acoustic, too. */
+static PetscBool of_another_operator(const char *option, const char *op) {
+  if (!strcmp(op, "born") && belongs(option, "acoustic")) return PETSC_FALSE;
+  for (int i = 0; i < fm_operator_count(); i++)
+    if (strcmp(op, fm_operator_name(i)) && belongs(option, fm_operator_name(i)))
+      return PETSC_TRUE;
+  return PETSC_FALSE;
+}
+
+/* -flow_... are the network's, -prior_flow_... of a flow as prior. */
+static PetscBool of_another_prior(const char *option, const char *prior) {
+  if (belongs(option, "prior_flow"))
+    return strcmp(prior, "flow") && strcmp(prior, "prior_low_posterior") ? PETSC_TRUE
+                                                                         : PETSC_FALSE;
+  for (int i = 0; i < fm_energy_count(); i++)
+    if (strcmp("flow", fm_energy_name(i)) && strcmp(prior, fm_energy_name(i)) &&
+        belongs(option, fm_energy_name(i)))
+      return PETSC_TRUE;
+  return PETSC_FALSE;
+}
+
+/* Defaults of what is not in use are no settings of this run; what the user gave is. */
+static PetscErrorCode matters(const char *line, PetscBool *keep) {
+  const char *op, *prior;
+  char option[128];
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_text("operator", &op));
+  PetscCall(fm_option_text("prior", &prior));
+  PetscCall(PetscStrncpy(option, line + 1, sizeof(option)));
+  option[strcspn(option, " ")] = 0;
+  *keep = PETSC_TRUE;
+  if (of_another_operator(option, op) || of_another_prior(option, prior))
+    PetscCall(fm_option_given(option, keep));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_cli_settings(const char *command, char **block) {
+  char *to;
+
+  PetscFunctionBegin;
+  PetscCall(fm_options_settings(command, block));
+  to = *block;
+  for (const char *line = *block; *line;) {
+    const size_t length = strcspn(line, "\n") + 1;
+    PetscBool keep;
+
+    PetscCall(matters(line, &keep));
+    if (keep) memmove(to, line, length);
+    if (keep) to += length;
+    line += length;
+  }
+  *to = 0;
   PetscFunctionReturn(0);
 }

@@ -9,4 +9,8 @@ extern const fm_option fm_cli_options[];
 /* fm_cli_declare - declare all tables: the command line's, the operators', the energies'. */
 PetscErrorCode fm_cli_declare(void);
 
+/* fm_cli_settings - fm_options_settings without the defaults of operators and priors that are
+   not in use. */
+PetscErrorCode fm_cli_settings(const char *command, char **block);
+
 #endif

@@ -80,7 +80,6 @@ static PetscErrorCode read_window(cutting *c) {
   int64_t shape[2];
 
   PetscFunctionBegin;
-  PetscCall(read_range(c, "patch_traces", "traces", c->traces, &c->t));
   PetscCall(read_range(c, "patch_samples", "samples a trace", c->samples, &c->s));
   PetscCall(fm_option_shape("patch_shape", "samples and traces of a patch as NTxNX", shape));
   c->rows = shape[0];
@@ -95,12 +94,87 @@ static PetscErrorCode read_window(cutting *c) {
   PetscFunctionReturn(0);
 }
 
+/* ---- a section, not a cube ---- */
+
+static int by_number(const void *a, const void *b) {
+  const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+  return (x > y) - (x < y);
+}
+
+/* different numbers among n of them, which are sorted on the way */
+static int64_t different(int64_t n, int32_t *number) {
+  int64_t count = n > 0;
+
+  qsort(number, (size_t)n, sizeof(*number), by_number);
+  for (int64_t i = 1; i < n; i++) count += number[i] != number[i - 1];
+  return count;
+}
+
+/* different inlines and crosslines of traces [first, first + n); scratch [n] */
+static void count_lines(const int32_t *lines, int64_t first, int64_t n, int32_t *scratch,
+                        int64_t count[2]) {
+  for (int k = 0; k < 2; k++) {
+    for (int64_t i = 0; i < n; i++) scratch[i] = lines[2 * (first + i) + k];
+    count[k] = different(n, scratch);
+  }
+}
+
+/* Leading traces of one inline (k 0) or crossline (1). */
+static int64_t leading(const cutting *c, const int32_t *lines, int k) {
+  int64_t end = 1;
+
+  while (end < c->traces && lines[2 * end + k] == lines[k]) end++;
+  return end;
+}
+
+/* A cube has several traces of each line in both directions; a section is one line of it. */
+static PetscErrorCode refuse_cube(const cutting *c, const int32_t *lines, int32_t *scratch) {
+  const int k = leading(c, lines, 1) > leading(c, lines, 0) ? 1 : 0;
+  int64_t all[2], window[2];
+
+  PetscFunctionBegin;
+  count_lines(lines, 0, c->traces, scratch, all);
+  count_lines(lines, c->t.first, c->t.end - c->t.first, scratch, window);
+  if (all[0] == 1 || all[1] == 1 || 2 * all[0] > c->traces || 2 * all[1] > c->traces ||
+      window[0] == 1 || window[1] == 1)
+    PetscFunctionReturn(0);
+  SETERRQ(c->run->comm.world, PETSC_ERR_USER,
+          "'%s' is a cube of %lld inlines and %lld crosslines, and patches are cut from one "
+          "line: choose its traces, such as the first, %s %d, with -patch_traces 0:%lld",
+          c->path, (long long)all[0], (long long)all[1], k ? "crossline" : "inline",
+          (int)lines[k], (long long)leading(c, lines, k));
+}
+
+static PetscErrorCode check_lines(const cutting *c, fm_segy *segy) {
+  PetscErrorCode code;
+  int32_t *lines;
+
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(3 * c->traces, &lines));
+  code = fm_segy_read_lines(segy, 0, c->traces, lines);
+  if (!code) code = refuse_cube(c, lines, lines + 2 * c->traces);
+  PetscCall(PetscFree(lines));
+  PetscCall(code);
+  PetscFunctionReturn(0);
+}
+
+/* Its place comes first: a window that leaves the file is said as that. */
+static PetscErrorCode read_place(cutting *c, fm_segy *segy) {
+  PetscFunctionBegin;
+  PetscCall(read_range(c, "patch_traces", "traces", c->traces, &c->t));
+  PetscCall(check_lines(c, segy));
+  PetscCall(read_window(c));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_section(cutting *c) {
   fm_segy *segy;
   PetscErrorCode code;
 
   PetscFunctionBegin;
   PetscCall(fm_option_text("segy", &c->path));
+  PetscCall(fm_run_not_over(c->run, "patches.h5", "patch_scale_from"));
   fm_check(c->path[0], c->run->comm.world, PETSC_ERR_USER,
            "no section: give -segy FILE.sgy (post-stack SEG-Y)");
   PetscCall(fm_segy_open(c->run->comm.world, c->path, &segy));
@@ -108,7 +182,7 @@ static PetscErrorCode read_section(cutting *c) {
   c->samples = fm_segy_samples(segy);
   fm_log("'%s': %lld traces of %lld samples, %g ms", c->path, (long long)c->traces,
          (long long)c->samples, 1e3 * fm_segy_dt(segy));
-  code = read_window(c);
+  code = read_place(c, segy);
   if (!code) code = fm_calloc((c->t.end - c->t.first) * c->samples, &c->window);
   if (!code) code = fm_segy_read_traces(segy, c->t.first, c->t.end - c->t.first, c->window);
   PetscCall(fm_segy_close(&segy));
@@ -153,6 +227,31 @@ static double root_mean_square(const cutting *c) {
     sum += one / (double)(c->rows * c->columns);
   }
   return sqrt(sum / (double)c->count);
+}
+
+static PetscBool is_constant(const cutting *c, const int64_t at[2]) {
+  const double first = sample_of(c, at, 0, 0);
+
+  for (int64_t k = 0; k < c->columns; k++)
+    for (int64_t r = 0; r < c->rows; r++)
+      if (sample_of(c, at, r, k) != first) return PETSC_FALSE;
+  return PETSC_TRUE;
+}
+
+/* Muted or dead traces teach a flow nothing and have no density. */
+static void warn_of_constants(const cutting *c) {
+  int64_t count = 0;
+
+  for (int64_t i = 0; i < c->count; i++) {
+    int64_t at[2];
+
+    corner(c, i, at);
+    if (c->rows * c->columns > 1) count += is_constant(c, at);
+  }
+  if (count)
+    fm_warn("%lld of %lld patches are constant (muted or dead traces?): choose another window "
+            "with -patch_traces or -patch_samples",
+            (long long)count, (long long)c->count);
 }
 
 static PetscErrorCode find_scale(cutting *c) {
@@ -252,6 +351,7 @@ PetscErrorCode fm_command_patches(fm_run *run) {
   PetscFunctionBegin;
   error = read_section(&c);
   if (!error) error = find_scale(&c);
+  if (!error) warn_of_constants(&c);
   if (!error) error = write_patches(&c);
   PetscCall(PetscFree(c.window));
   PetscCall(error);

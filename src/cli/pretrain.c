@@ -36,6 +36,34 @@ static PetscErrorCode open_pairs(fm_run *run, pretraining *p) {
   PetscFunctionReturn(0);
 }
 
+static PetscBool is_constant(int64_t n, const fm_real *x) {
+  for (int64_t i = 1; i < n; i++)
+    if (x[i] != x[0]) return PETSC_FALSE;
+  return PETSC_TRUE;
+}
+
+/* Images without any variation, such as of muted traces. Only looked for where the pairs are in
+   memory, and costs one sweep. */
+static PetscErrorCode warn_of_constants(const pretraining *p) {
+  const fm_shape shape = fm_dataset_shape_x(p->data);
+  const int64_t n = fm_shape_size(shape), all = fm_dataset_count(p->data);
+  int64_t count = 0;
+  fm_real *x;
+
+  PetscFunctionBegin;
+  if (fm_shape_pixels(shape) == 1 || !fm_dataset_held(p->data)) PetscFunctionReturn(0);
+  PetscCall(fm_calloc(n, &x));
+  for (int64_t i = 0; i < all; i++) {
+    PetscCall(fm_dataset_rows(p->data, 1, &i, x, NULL));
+    count += is_constant(n, x);
+  }
+  PetscCall(PetscFree(x));
+  if (count)
+    fm_warn("%lld of %lld images of '%s' are constant (std 0): no flow gives them a density",
+            (long long)count, (long long)all, p->path);
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode build_transport(pretraining *p) {
   double *moments, *x_std, *y_mean, *y_std;
   fm_flow_spec spec;
@@ -69,7 +97,7 @@ static PetscErrorCode keep_whitening(const pretraining *p, const char *path,
   PetscFunctionBegin;
   PetscCall(fm_checkpoint_load(p->run->comm.world, path, weights, &old, &theta));
   spec = fm_flow_get_spec(old->flow);
-  PetscCall(fm_run_variant_fits(p->run, path, spec, mine));
+  PetscCall(fm_run_network_fits(p->run, path, spec, mine));
   if (!memcmp(&spec->x, &mine->x, sizeof(mine->x)) &&
       !memcmp(&spec->y, &mine->y, sizeof(mine->y))) {
     PetscCall(fm_run_pairs_fit(p->run, old, p->data, p->path));
@@ -90,7 +118,7 @@ static PetscErrorCode warm_start(const pretraining *p, PetscBool *warm) {
   PetscCall(fm_option_text("warm_start", &path));
   *warm = path[0] ? PETSC_TRUE : PETSC_FALSE;
   if (!*warm) PetscFunctionReturn(0);
-  PetscCall(fm_run_not_over(p->run, path));
+  PetscCall(fm_run_not_over(p->run, "checkpoint.h5", "warm_start"));
   PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
   PetscCall(keep_whitening(p, path, (fm_weights)weights));
   PetscCall(fm_checkpoint_warm_start(p->run->comm.world, path, (fm_weights)weights, t->layout,
@@ -175,6 +203,7 @@ PetscErrorCode fm_command_pretrain(fm_run *run) {
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&p, sizeof(p)));
   PetscCall(open_pairs(run, &p));
+  PetscCall(warn_of_constants(&p));
   PetscCall(build_transport(&p));
   PetscCall(train(&p));
   PetscCall(report(&p));

@@ -40,6 +40,8 @@ static PetscErrorCode build_target(reference *r) {
   PetscCall(fm_option_given("observed", &given));
   PetscCall(fm_target_create(&r->run->comm, t ? t->n : 0, t ? t->m : 0,
                              t && !given ? t->y : NULL, &r->target));
+  if (t) PetscCall(fm_run_target_fits(r->run, t, r->target));
+  if (t) PetscCall(fm_run_prior_fits(r->run, t));
   if (t && t->m) PetscCall(fm_run_observe(t, r->theta, r->target->y));
   PetscCall(fm_potential_of_target(r->target, t, r->theta, &r->potential));
   PetscFunctionReturn(0);

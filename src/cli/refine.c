@@ -157,11 +157,10 @@ static PetscErrorCode train(refinement *r) {
 
 PetscErrorCode fm_command_refine(fm_run *run) {
   refinement r = {.last_took = INFINITY};
-  const char *warm;
 
   PetscFunctionBegin;
-  PetscCall(fm_option_text("warm_start", &warm));
-  if (warm[0]) PetscCall(fm_run_not_over(run, warm));
+  PetscCall(fm_run_not_over(run, "checkpoint.h5", "warm_start"));
+  PetscCall(fm_run_not_over(run, "checkpoint.h5", "prior_flow"));
   PetscCall(fm_refinement_create(run, &r.set));
   PetscCall(train(&r));
   PetscCall(report(&r));

@@ -13,7 +13,7 @@ static PetscErrorCode respecify(fm_refinement *r, const char *path, fm_weights w
   PetscFunctionBegin;
   PetscCall(fm_run_flow_spec(spec.x, spec.y, PETSC_TRUE, &spec));
   if (!memcmp(&spec, fm_flow_get_spec(old->flow), sizeof(spec))) PetscFunctionReturn(0);
-  PetscCall(fm_run_variant_fits(r->run, path, fm_flow_get_spec(old->flow), &spec));
+  PetscCall(fm_run_network_fits(r->run, path, fm_flow_get_spec(old->flow), &spec));
   PetscCall(fm_transport_create(&spec, &made));
   PetscCall(fm_transport_whiten(made, old->x_mean, old->x_std, old->y_mean, old->y_std));
   PetscCall(PetscArraycpy(made->typical, old->typical, FM_TYPICALS));
@@ -38,6 +38,7 @@ static PetscErrorCode from_checkpoint(fm_refinement *r, const char *path) {
   PetscCall(
       fm_target_create(&r->run->comm, r->transport->n, r->transport->m, NULL, &r->target));
   PetscCall(fm_run_target_fits(r->run, r->transport, r->target));
+  PetscCall(fm_run_prior_fits(r->run, r->transport));
   fm_log("warm start from '%s'", path);
   PetscFunctionReturn(0);
 }
@@ -46,12 +47,15 @@ static PetscErrorCode from_checkpoint(fm_refinement *r, const char *path) {
 
 static PetscErrorCode from_scratch(fm_refinement *r) {
   fm_flow_spec spec;
+  double scale;
 
   PetscFunctionBegin;
   PetscCall(fm_target_create(&r->run->comm, 0, 0, NULL, &r->target));
   PetscCall(fm_run_target_spec(r->target, &spec));
   PetscCall(fm_transport_create(&spec, &r->transport));
   PetscCall(fm_run_whiten(r->target, r->transport));
+  PetscCall(fm_run_prior_divisor(r->run, &scale));
+  if (scale > 0) r->transport->scale = scale;
   PetscCall(fm_calloc(fm_flow_layout(r->transport->flow)->size, &r->start));
   PetscCall(fm_flow_initialize(r->transport->flow, (fm_rng){r->run->seed, FM_STREAM_INITIAL},
                                r->start));
@@ -75,8 +79,7 @@ static PetscErrorCode build_objective(fm_refinement *r) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_refinement_create(fm_run *run, fm_refinement *r) {
-  fm_trainer_inputs inputs;
+PetscErrorCode fm_refinement_problem(fm_run *run, fm_refinement *r) {
   const char *path;
 
   PetscFunctionBegin;
@@ -88,6 +91,14 @@ PetscErrorCode fm_refinement_create(fm_run *run, fm_refinement *r) {
     PetscCall(from_checkpoint(r, path));
   else
     PetscCall(from_scratch(r));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_refinement_create(fm_run *run, fm_refinement *r) {
+  fm_trainer_inputs inputs;
+
+  PetscFunctionBegin;
+  PetscCall(fm_refinement_problem(run, r));
   PetscCall(fm_run_flow_memory(r->transport));
   PetscCall(build_objective(r));
   PetscCall(fm_run_trainer_inputs(r->run, r->transport, r->objective,

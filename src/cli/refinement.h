@@ -1,4 +1,4 @@
-/* What `refine` sets up before its first step, and `check -at` again. */
+/* What `refine` sets up before its first step, and `check` again. */
 #ifndef FATHOM_REFINEMENT_H
 #define FATHOM_REFINEMENT_H
 
@@ -14,6 +14,9 @@ typedef struct fm_refinement {
   PetscBool warm;
 } fm_refinement;
 
+/* fm_refinement_problem - target, flow and weights, from -warm_start or at random; no objective
+   and no trainer. Collective on world. */
+PetscErrorCode fm_refinement_problem(fm_run *run, fm_refinement *r);
 /* fm_refinement_create - target, flow, weights, objective and trainer from the options; step 0
    is not prepared yet. Collective on world. */
 PetscErrorCode fm_refinement_create(fm_run *run, fm_refinement *r);

@@ -75,7 +75,7 @@ static PetscErrorCode open_run(fm_run *run, const command_entry *entry) {
   PetscCall(fm_option_text("out", &run->out));
   run->seed = (uint64_t)seed;
   PetscCall(fm_comm_create(PETSC_COMM_WORLD, (PetscMPIInt)ranks_per_sample, &run->comm));
-  PetscCall(fm_options_settings(run->command, &run->settings));
+  PetscCall(fm_cli_settings(run->command, &run->settings));
   PetscCall(fm_results_create(&run->results));
   if (!entry->writes) PetscFunctionReturn(0);
   PetscCall(announce(run));

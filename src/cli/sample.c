@@ -21,6 +21,8 @@ static PetscErrorCode observe(const fm_run *run, fm_transport *t, const fm_real 
   fm_check(!y || count == t->m, run->comm.world, PETSC_ERR_USER,
            "-observed has %lld values, the flow is conditioned on %lld", (long long)count,
            (long long)t->m);
+  if (y)
+    PetscCall(fm_run_image_fits(run, "observed", ndim, shape, fm_flow_get_spec(t->flow)->y));
   if (y) PetscCall(fm_run_observe(t, theta, y));
   PetscCall(PetscFree(y));
   PetscFunctionReturn(0);
@@ -76,7 +78,7 @@ PetscErrorCode fm_command_sample(fm_run *run) {
   PetscCall(fm_option_integer_in("samples", 1, (int64_t)1 << 40, &total));
   PetscCall(fm_run_load(run, &t, &theta));
   PetscCall(observe(run, t, theta));
-  PetscCall(fm_maps_truth(run, t->n, &truth));
+  PetscCall(fm_maps_truth(run, t, &truth));
   block = fm_transport_block(t);
   PetscCall(fm_comm_share(&run->comm, (total + block - 1) / block, &first, &count));
   count = PetscMax(0, PetscMin(total, (first + count) * block) - first * block);

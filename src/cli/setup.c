@@ -3,7 +3,6 @@
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include <math.h>
-#include <sys/stat.h>
 
 PetscErrorCode fm_run_path(const fm_run *run, const char *name, char path[PETSC_MAX_PATH_LEN]) {
   PetscFunctionBegin;
@@ -109,93 +108,6 @@ PetscErrorCode fm_run_target_spec(const fm_target *target, fm_flow_spec *spec) {
   PetscFunctionReturn(0);
 }
 
-void fm_run_shape_text(fm_shape s, char *text, size_t length) {
-  if (fm_shape_pixels(s) > 1)
-    snprintf(text, length, "%lldx%lldx%lld", (long long)s.c, (long long)s.n[0],
-             (long long)s.n[1]);
-  else
-    snprintf(text, length, "%lld", (long long)s.c);
-}
-
-static PetscErrorCode shape_fits(const fm_run *run, const char *lane, const char *path,
-                                 fm_shape data, fm_shape flow) {
-  char has[96], takes[96];
-
-  PetscFunctionBegin;
-  fm_run_shape_text(data, has, sizeof(has));
-  fm_run_shape_text(flow, takes, sizeof(takes));
-  fm_check(!memcmp(&data, &flow, sizeof(data)), run->comm.world, PETSC_ERR_USER,
-           "a row of %s in '%s' is %s, the flow takes %s", lane, path, has, takes);
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode fm_run_variant_fits(const fm_run *run, const char *path,
-                                   const fm_flow_spec *trained, const fm_flow_spec *asked) {
-  PetscFunctionBegin;
-  fm_check(
-      !strcmp(trained->variant, asked->variant), run->comm.world, PETSC_ERR_USER,
-      "-flow_variant %s, but the weights of '%s' were trained with %s: they mean nothing in "
-      "other couplings",
-      asked->variant, path, trained->variant);
-  PetscFunctionReturn(0);
-}
-
-/* An image of the flow against the operator's grid; rows 0: it has none. */
-static PetscErrorCode grid_fits(const fm_run *run, const char *lane, fm_shape s, int64_t rows,
-                                int64_t columns) {
-  PetscFunctionBegin;
-  fm_check(fm_shape_pixels(s) == 1 || !rows || (s.n[0] == rows && s.n[1] == columns),
-           run->comm.world, PETSC_ERR_USER,
-           "%s is an image of %lld x %lld for the flow and of %lld x %lld for the operator",
-           lane, (long long)s.n[0], (long long)s.n[1], (long long)rows, (long long)columns);
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode fm_run_target_fits(const fm_run *run, const fm_transport *transport,
-                                  const fm_target *target) {
-  const fm_flow_spec *spec = fm_flow_get_spec(transport->flow);
-  int64_t rows, columns;
-
-  PetscFunctionBegin;
-  fm_operator_grid(target->op, &rows, &columns);
-  PetscCall(grid_fits(run, "x", spec->x, rows, columns));
-  fm_operator_data_grid(target->op, &rows, &columns);
-  PetscCall(grid_fits(run, "y", spec->y, rows, columns));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode fm_run_not_over(const fm_run *run, const char *warm_start) {
-  char mine[PETSC_MAX_PATH_LEN];
-  struct stat a, b;
-  int same;
-
-  PetscFunctionBegin;
-  PetscCall(fm_run_path(run, "checkpoint.h5", mine));
-  same =
-      !stat(mine, &a) && !stat(warm_start, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-  fm_check(
-      !same, run->comm.world, PETSC_ERR_USER,
-      "-warm_start '%s' is the checkpoint that this run would write over: give another -out "
-      "(or -resume to go on with that run)",
-      warm_start);
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode fm_run_pairs_fit(const fm_run *run, const fm_transport *transport,
-                                const fm_dataset *data, const char *path) {
-  const fm_flow_spec *spec = fm_flow_get_spec(transport->flow);
-  const double scale = fm_dataset_scale(data);
-
-  PetscFunctionBegin;
-  PetscCall(shape_fits(run, "/x", path, fm_dataset_shape_x(data), spec->x));
-  if (transport->m) PetscCall(shape_fits(run, "/y", path, fm_dataset_shape_y(data), spec->y));
-  fm_check(scale == transport->scale, run->comm.world, PETSC_ERR_USER,
-           "/x of '%s' was divided by %.9g, but the flow was trained on numbers divided by "
-           "%.9g: cut the patches with -patch_scale_from the training set",
-           path, scale, transport->scale);
-  PetscFunctionReturn(0);
-}
-
 PetscErrorCode fm_run_flow_memory(fm_transport *transport) {
   const PetscBool bf16 = fm_flow_get_spec(transport->flow)->bf16;
   int which;
@@ -209,6 +121,40 @@ PetscErrorCode fm_run_flow_memory(fm_transport *transport) {
 /* The linear networks have no y lane. */
 static PetscBool network_reads_y(const char *network) {
   return !strcmp(network, "hint") || !strcmp(network, "spline") ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Who asks for a conditional flow gets one, or a sentence. */
+static PetscErrorCode read_conditional(const char *network, fm_shape y,
+                                       PetscBool *conditional) {
+  PetscBool given;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_flag("flow_conditional", conditional));
+  PetscCall(fm_option_given("flow_conditional", &given));
+  if (!*conditional || !given) PetscFunctionReturn(0);
+  fm_check(network_reads_y(network), PETSC_COMM_WORLD, PETSC_ERR_USER,
+           "-flow_conditional true, but -flow %s does not see data: take -flow hint or spline",
+           network);
+  fm_check(y.c, PETSC_COMM_WORLD, PETSC_ERR_USER,
+           "-flow_conditional true, but there is no /y in the pairs: leave it out, or give "
+           "pairs with /y [n][...] (simulate)");
+  PetscFunctionReturn(0);
+}
+
+/* Images that can be halved as often as is asked for. */
+static PetscErrorCode check_sides(const fm_flow_spec *spec, const char *lane, fm_shape s) {
+  const int64_t times = spec->squeezes + spec->scales - 1, unit = (int64_t)1 << times;
+  char stored[96];
+
+  PetscFunctionBegin;
+  if (strcmp(spec->network, "hint") || !times || !s.c) PetscFunctionReturn(0);
+  fm_run_shape_text(s, stored, sizeof(stored));
+  fm_check(s.n[0] % unit == 0 && s.n[1] % unit == 0, PETSC_COMM_WORLD, PETSC_ERR_USER,
+           "%s is %s, but -flow_squeezes %lld and -flow_scales %lld halve height and width "
+           "%lld time%s: both must be multiples of %lld; cut or pad the images, or take fewer",
+           lane, stored, (long long)spec->squeezes, (long long)spec->scales, (long long)times,
+           times == 1 ? "" : "s", (long long)unit);
+  PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_spec *spec) {
@@ -227,11 +173,15 @@ PetscErrorCode fm_run_flow_spec(fm_shape x, fm_shape y, PetscBool keep, fm_flow_
   PetscCall(
       spec_choice("flow_linear", FM_LINEAR_CHOICES, keep, spec->linear, sizeof(spec->linear)));
   PetscCall(spec_precision(keep, &spec->bf16));
+  if (keep) PetscCall(check_sides(spec, "x", x));
+  if (keep) PetscCall(check_sides(spec, "y", y));
   if (keep) PetscFunctionReturn(0);
-  PetscCall(fm_option_flag("flow_conditional", &conditional));
+  PetscCall(read_conditional(spec->network, y, &conditional));
   spec->x = x;
   spec->y = y;
   if (!conditional || !network_reads_y(spec->network)) spec->y = (fm_shape){0, {1, 1, 1}};
+  PetscCall(check_sides(spec, "x", spec->x));
+  PetscCall(check_sides(spec, "y", spec->y));
   PetscFunctionReturn(0);
 }
 

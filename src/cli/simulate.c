@@ -39,7 +39,8 @@ static PetscErrorCode open_prior(simulation *s) {
   PetscCall(fm_option_text("prior", &prior));
   fm_check(prior[0], comm->world, PETSC_ERR_USER,
            "simulate needs models: give -prior NAME or -models FILE:/dataset");
-  PetscCall(fm_energy_create(prior, &(fm_energy_inputs){comm, s->n, NULL, 0, NULL}, &s->prior));
+  PetscCall(
+      fm_energy_create(prior, &(fm_energy_inputs){comm, s->n, s->op, 0, NULL}, &s->prior));
   fm_check(fm_energy_size(s->prior) == s->n, comm->world, PETSC_ERR_USER,
            "prior %s has %lld unknowns where the operator takes %lld", prior,
            (long long)fm_energy_size(s->prior), (long long)s->n);
@@ -99,6 +100,10 @@ static PetscErrorCode open_models(simulation *s, const char *text) {
   PetscCall(fm_store_split(world, text, path, &s->name));
   fm_check(s->name, world, PETSC_ERR_USER,
            "simulate takes -models FILE:/dataset [count][...], not '%s'", text);
+  fm_check(!strchr(s->name, '['), world, PETSC_ERR_USER,
+           "simulate takes -models FILE:/dataset, not the row '%s': -pairs_first ROW "
+           "-pairs_count 1 takes one row",
+           s->name);
   PetscCall(fm_store_open(world, path, &store));
   PetscCall(fm_store_shape(store, s->name, &ndim, shape));
   PetscCall(fm_store_has_attribute(store, s->name, "scale", &scaled));
@@ -136,6 +141,7 @@ static PetscErrorCode prepare(simulation *s) {
   PetscCall(fm_option_text("operator", &op));
   PetscCall(fm_option_text("models", &models));
   PetscCall(fm_option_integer_in("pairs_first", 0, MOST_INDEX, &s->first));
+  PetscCall(fm_run_not_over(s->run, "pairs.h5", "models"));
   fm_check(op[0], comm->world, PETSC_ERR_USER,
            "simulate needs -operator NAME (fathom help operators)");
   PetscCall(fm_operator_create(comm->space, op, &s->op));
@@ -173,6 +179,24 @@ static PetscErrorCode one_datum(simulation *s, int64_t index, const fm_real *x, 
   PetscFunctionReturn(0);
 }
 
+/* Numbers of the pair that are not finite: too large for fm_real. */
+static PetscErrorCode check_pair(const simulation *s, int64_t index, const fm_real *x,
+                                 const fm_real *y, char *reason, size_t size) {
+  int64_t bad_x = 0, bad_y = 0;
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < s->n; i++) bad_x += !isfinite(x[i]);
+  for (int64_t i = 0; i < s->m; i++) bad_y += !isfinite(y[i]);
+  if (bad_x || bad_y)
+    PetscCall(PetscSNPrintf(
+        reason, size,
+        "pair %lld is not finite in %lld of %lld numbers of x and %lld of %lld of y: beyond "
+        "what %s holds (%s); the std of the prior or -noise_std is too large",
+        (long long)index, (long long)bad_x, (long long)s->n, (long long)bad_y, (long long)s->m,
+        FM_PRECISION, sizeof(fm_real) == 4 ? "3.4e38" : "1.8e308"));
+  PetscFunctionReturn(0);
+}
+
 /* nb pairs of mine; all ranks take `most` steps together: where one fails, all know at once. */
 static PetscErrorCode one_block(simulation *s, int64_t first, int64_t nb, int64_t most) {
   char reason[512] = "";
@@ -180,9 +204,10 @@ static PetscErrorCode one_block(simulation *s, int64_t first, int64_t nb, int64_
   PetscFunctionBegin;
   if (nb) PetscCall(fill_models(s, first, nb, reason, sizeof(reason)));
   for (int64_t i = 0; i < most; i++) {
-    if (i < nb && !reason[0])
-      PetscCall(
-          one_datum(s, first + i, s->x + i * s->n, s->y + i * s->m, reason, sizeof(reason)));
+    fm_real *x = s->x + i * s->n, *y = s->y + i * s->m;
+
+    if (i < nb && !reason[0]) PetscCall(one_datum(s, first + i, x, y, reason, sizeof(reason)));
+    if (i < nb && !reason[0]) PetscCall(check_pair(s, first + i, x, y, reason, sizeof(reason)));
     PetscCall(fm_run_agree(s->run, first + i, reason));
   }
   PetscFunctionReturn(0);

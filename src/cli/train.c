@@ -31,7 +31,8 @@ PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resu
     fm_log("-resume: no checkpoint '%s': starting fresh", path);
     PetscFunctionReturn(0);
   }
-  error = fm_checkpoint_resume(trainer, path);
+  error = fm_run_resume_fits(run, trainer, path);
+  if (!error) error = fm_checkpoint_resume(trainer, path);
   if (error) PetscCall(fm_resume_explain(run, "checkpoint", error));
   PetscCall(error);
   PetscCall(fm_lock_noted(run->lock, noted));

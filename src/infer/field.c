@@ -122,7 +122,7 @@ static PetscErrorCode read_positive(const char *name, double most, double *value
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode read_shape(MPI_Comm comm, field *f, int64_t *n) {
+static PetscErrorCode read_shape(MPI_Comm comm, fm_operator *op, field *f, int64_t *n) {
   int64_t *shape = f->shape;
   const char *text;
 
@@ -138,12 +138,13 @@ static PetscErrorCode read_shape(MPI_Comm comm, field *f, int64_t *n) {
            "-field_shape %s is %lld pixels, but there are %lld unknowns", text,
            (long long)(shape[0] * shape[1]), (long long)*n);
   *n = shape[0] * shape[1];
+  PetscCall(fm_operator_model_fits(op, comm, "-field_shape", shape));
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode read_options(MPI_Comm comm, field *f, int64_t *n) {
+static PetscErrorCode read_options(MPI_Comm comm, fm_operator *op, field *f, int64_t *n) {
   PetscFunctionBegin;
-  PetscCall(read_shape(comm, f, n));
+  PetscCall(read_shape(comm, op, f, n));
   PetscCall(fm_option_real("field_mean", &f->mean));
   PetscCall(read_positive("field_std", 1e100, &f->std));
   PetscCall(read_positive("field_correlation", 1e6, &f->correlation));
@@ -190,7 +191,7 @@ PetscErrorCode fm_energy_field_create(const fm_energy_inputs *inputs, fm_energy 
   PetscCall(PetscNew(&f));
   e->data = f;
   e->ops = &field_ops;
-  PetscCall(read_options(inputs->comm->world, f, &e->n));
+  PetscCall(read_options(inputs->comm->world, inputs->op, f, &e->n));
   PetscCall(fm_fft_create(2, f->shape, &f->fft));
   PetscCall(fm_calloc(f->fft->modes, &f->power));
   fill_power(f);

@@ -81,6 +81,17 @@ static void typical(const fm_energy *energy, double *mean, double *std) {
 
 static const fm_energy_ops flow_ops = {evaluate, sample, NULL, destroy, typical};
 
+/* Images must lie as those of the operator do; as vectors they have no sides. */
+static PetscErrorCode check_image(const fm_energy_inputs *inputs, const fm_transport *t) {
+  const fm_shape x = fm_flow_get_spec(t->flow)->x;
+
+  PetscFunctionBegin;
+  if (fm_shape_pixels(x) == 1 || inputs->n != t->n) PetscFunctionReturn(0);
+  PetscCall(fm_operator_model_fits(inputs->op, inputs->comm->world,
+                                   "an image of the flow that -prior_flow names", x.n));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode load(const fm_energy_inputs *inputs, const char *name,
                            fm_energy *energy) {
   const char *path;
@@ -98,6 +109,7 @@ static PetscErrorCode load(const fm_energy_inputs *inputs, const char *name,
   PetscCall(fm_checkpoint_load(inputs->comm->world, path, (fm_weights)weights, &f->transport,
                                &f->theta));
   energy->n = f->transport->n;
+  PetscCall(check_image(inputs, f->transport));
   PetscCall(
       PetscSNPrintf(energy->description, sizeof(energy->description), "%s %s", name, path));
   PetscFunctionReturn(0);

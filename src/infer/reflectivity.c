@@ -279,6 +279,8 @@ PetscErrorCode fm_energy_reflectivity_create(const fm_energy_inputs *inputs, fm_
       !inputs->n || inputs->n == e->n, comm, PETSC_ERR_USER,
       "-reflectivity_shape %lldx%lld is an image of %lld unknowns, the operator takes %lld",
       (long long)r->rows, (long long)r->columns, (long long)e->n, (long long)inputs->n);
+  PetscCall(fm_operator_model_fits(inputs->op, comm, "-reflectivity_shape",
+                                   (const int64_t[]){r->rows, r->columns}));
   PetscCall(prepare(r));
   PetscCall(PetscSNPrintf(e->description, sizeof(e->description),
                           "reflectivity images %lld x %lld, Ricker %g cycles a pixel",

@@ -27,9 +27,27 @@ static PetscErrorCode restrict_observed(fm_target *t) {
   PetscFunctionReturn(0);
 }
 
+/* As many numbers as the operator gives, and an image where it gives one. */
+static PetscErrorCode check_observed(const fm_target *t, int ndim, const int64_t *shape) {
+  int64_t count = 1, rows, columns;
+
+  PetscFunctionBegin;
+  for (int d = 0; d < ndim; d++) count *= shape[d];
+  fm_check(count == t->m, t->comm->world, PETSC_ERR_USER,
+           "-observed has %lld values, the operator %s gives %lld", (long long)count,
+           fm_operator_describe(t->op), (long long)t->m);
+  fm_operator_data_grid(t->op, &rows, &columns);
+  fm_check(fm_store_image_fits(ndim, shape, rows, columns), t->comm->world, PETSC_ERR_USER,
+           "the last dimensions of -observed are [%lld][%lld]: the data of the operator %s are "
+           "an image [%lld][%lld], or a row of %lld numbers",
+           (long long)shape[ndim - 2], (long long)shape[ndim - 1], fm_operator_describe(t->op),
+           (long long)rows, (long long)columns, (long long)t->m);
+  PetscFunctionReturn(0);
+}
+
 /* Those of a checkpoint are restricted already. */
 static PetscErrorCode observed(fm_target *t, const double *given) {
-  int64_t shape[FM_STORE_NDIM], count = 1;
+  int64_t shape[FM_STORE_NDIM];
   double *y = NULL;
   int ndim;
 
@@ -39,10 +57,7 @@ static PetscErrorCode observed(fm_target *t, const double *given) {
     PetscCall(fm_store_option_array(t->comm->world, "observed", &ndim, shape, &y));
     fm_check(y, t->comm->world, PETSC_ERR_USER,
              "no observed data: give -observed y1,y2,... or -observed FILE:/dataset");
-    for (int d = 0; d < ndim; d++) count *= shape[d];
-    fm_check(count == t->m, t->comm->world, PETSC_ERR_USER,
-             "-observed has %lld values, the operator %s gives %lld", (long long)count,
-             fm_operator_describe(t->op), (long long)t->m);
+    PetscCall(check_observed(t, ndim, shape));
   }
   PetscCall(PetscArraycpy(t->y, given ? given : y, t->m));
   PetscCall(PetscFree(y));
