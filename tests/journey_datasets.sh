@@ -29,7 +29,7 @@ cut_off() {
   cp pairs/pairs.h5 cut.h5
   launch "$n" single pretrain -pairs cut.h5 -pairs_memory 0 -flow_depth 2 -flow_hidden 16 -epochs 100000 -batch_size 48 \
     -report_seconds 0.2 -out cut.$n </dev/null >cut.$n.log 2>&1 &
-  await 30 grep -Eq 'step +[0-9]+|epoch' cut.$n.log
+  await 30 grep -Eq '^step +[1-9]' cut.$n.log
   truncate -s 5000 cut.h5
   begin=$SECONDS
   wait $! || status=$?
