@@ -117,6 +117,68 @@ static void keep_previous(const char *path, const char *previous, fm_verdict *v)
     fail_step(v, "keep the old file as", previous, errno); /* no hard links here */
 }
 
+void fm_file_previous(const char *path, int k, char name[PETSC_MAX_PATH_LEN]) {
+  const char *end = strrchr(path, '.');
+  const int stem = end && !strchr(end, '/') ? (int)(end - path) : (int)strlen(path);
+
+  if (k == 0)
+    snprintf(name, PETSC_MAX_PATH_LEN, "%s", path);
+  else if (k == 1)
+    snprintf(name, PETSC_MAX_PATH_LEN, "%.*s.previous%s", stem, path, path + stem);
+  else
+    snprintf(name, PETSC_MAX_PATH_LEN, "%.*s.previous%d%s", stem, path, k, path + stem);
+}
+
+/* Each older file one place on, the last one out. */
+static void rotate(const char *path, int64_t files, fm_verdict *v) {
+  char from[PETSC_MAX_PATH_LEN], to[PETSC_MAX_PATH_LEN];
+
+  for (int k = (int)PetscMin(files, FM_FILE_KEPT) - 2; k >= 1; k--) {
+    fm_file_previous(path, k, from);
+    fm_file_previous(path, k + 1, to);
+    if (rename(from, to) && errno != ENOENT) fail_step(v, "keep the old file as", to, errno);
+  }
+  fm_file_previous(path, 1, to);
+  if (!v->code && files > 1) keep_previous(path, to, v);
+}
+
+/* Those that are more than are kept. */
+static void remove_from(const char *path, int64_t first) {
+  char name[PETSC_MAX_PATH_LEN];
+
+  for (int64_t k = first; k < FM_FILE_KEPT; k++) {
+    fm_file_previous(path, (int)k, name);
+    if (unlink(name)) return;
+  }
+}
+
+/* `name` becomes another name of `path`, where the file system has such. */
+static void name_too(const char *path, const char *name, fm_verdict *v) {
+  char next[PETSC_MAX_PATH_LEN];
+
+  snprintf(next, sizeof(next), "%s.tmp", name);
+  unlink(next);
+  if (!link(path, next)) {
+    if (rename(next, name)) fail_step(v, "rename to", name, errno);
+  } else if (errno != EPERM && errno != EOPNOTSUPP)
+    fail_step(v, "link to", next, errno);
+}
+
+void fm_file_publish_kept(const char *temporary, const char *path, const fm_keep *keep,
+                          fm_verdict *v) {
+  if (keep->aside)
+    keep_previous(path, keep->aside, v);
+  else
+    rotate(path, keep->files, v);
+  if (v->code)
+    unlink(temporary);
+  else
+    fm_file_publish(temporary, path, NULL, v);
+  if (v->code) return;
+  if (keep->files) remove_from(path, keep->aside ? 1 : keep->files);
+  if (keep->best) name_too(path, keep->best, v);
+}
+
 void fm_file_publish(const char *temporary, const char *path, const char *previous,
                      fm_verdict *v) {
   struct stat status;

@@ -4,7 +4,11 @@
 #ifndef FATHOM_IO_FILE_H
 #define FATHOM_IO_FILE_H
 
+#include "fathom/store.h"
 #include "verdict.h"
+
+/* more files of one name than anybody asks to keep */
+#define FM_FILE_KEPT 100
 
 /* fm_file_reserve - give the first `length` bytes of a file their blocks, so that a full disk
    shows now and not in the middle of a write. A file system that cannot reserve is let pass. */
@@ -24,5 +28,16 @@ void fm_file_flush(const char *path, fm_verdict *v);
    `path` stands. */
 void fm_file_publish(const char *temporary, const char *path, const char *previous,
                      fm_verdict *v);
+
+/* fm_file_previous - the name of the k-th file before `path`: "a.h5", 1 to "a.previous.h5", 2
+   to
+   "a.previous2.h5"; 0: `path` itself. */
+void fm_file_previous(const char *path, int k, char name[PETSC_MAX_PATH_LEN]);
+
+/* fm_file_publish_kept - fm_file_publish, the old files kept as `keep` says. At every moment
+   `path`
+   is whole, and so is each older file under one of its names. */
+void fm_file_publish_kept(const char *temporary, const char *path, const fm_keep *keep,
+                          fm_verdict *v);
 
 #endif

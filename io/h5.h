@@ -34,6 +34,9 @@ PetscErrorCode fm_store_free(fm_store **s);
 /* fm_store_demand - a store that is used for what its kind cannot do is our own fault. */
 PetscErrorCode fm_store_demand(const fm_store *s, PetscBool fits, const char *use);
 
+/* fm_store_open_on_root - examine s->path, verify its checksum and open it, into s->file. */
+void fm_store_open_on_root(fm_store *s, fm_verdict *v);
+
 /* fm_store_open_own - a file that fm_store_open found good, once more, for this rank alone. Not
    collective. */
 PetscErrorCode fm_store_open_own(const char *path, fm_store **store, fm_verdict *v);

@@ -107,7 +107,7 @@ static hid_t open_quietly(const char *path, fm_verdict *v) {
   return file;
 }
 
-static void open_on_root(fm_store *s, fm_verdict *v) {
+void fm_store_open_on_root(fm_store *s, fm_verdict *v) {
   int guarded = 0;
 
   examine(s->path, v);
@@ -129,7 +129,7 @@ PetscErrorCode fm_store_open(MPI_Comm comm, const char *path, fm_store **store) 
   PetscFunctionBegin;
   *store = NULL;
   PetscCall(fm_store_new(comm, path, FM_STORE_READ, store));
-  if (!(*store)->rank) open_on_root(*store, &v);
+  if (!(*store)->rank) fm_store_open_on_root(*store, &v);
   code = fm_verdict_agree(comm, &v);
   if (code) PetscCall(fm_store_free(store));
   PetscCall(code);

@@ -47,10 +47,22 @@ PetscErrorCode fm_store_create(MPI_Comm comm, const char *path, fm_store **store
   PetscFunctionReturn(0);
 }
 
+/* HDF5's own checksum, which every reader of the file verifies: it wants one chunk. Beyond 4
+   GiB a
+   chunk cannot be. */
+static void guard(hid_t list, int ndim, const int64_t *shape, size_t size) {
+  hsize_t dims[FM_STORE_NDIM];
+
+  if (ndim == 0 || (size_t)fm_h5_entries(ndim, shape) * size >= (size_t)1 << 32) return;
+  for (int i = 0; i < ndim; i++) dims[i] = (hsize_t)shape[i];
+  H5Pset_chunk(list, ndim, dims);
+  H5Pset_fletcher32(list);
+}
+
 /* the same content gives the same bytes: no times are kept */
-static void put(const fm_store *s, const char *name, hid_t type, hid_t space, const void *data,
-                fm_verdict *v) {
-  const hid_t links = fm_h5_links(), list = H5Pcreate(H5P_DATASET_CREATE);
+static void put(const fm_store *s, const char *name, hid_t type, hid_t space, hid_t list,
+                const void *data, fm_verdict *v) {
+  const hid_t links = fm_h5_links();
   hid_t set;
 
   H5Pset_obj_track_times(list, 0);
@@ -58,20 +70,24 @@ static void put(const fm_store *s, const char *name, hid_t type, hid_t space, co
   if (set < 0 || (data && H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0))
     fm_fail_h5(v, PETSC_ERR_FILE_WRITE, "cannot write %s of '%s'", name, s->path);
   if (set >= 0) H5Dclose(set);
-  H5Pclose(list);
   H5Pclose(links);
 }
 
 static void write_on_root(const fm_store *s, const char *name, fm_type type, int ndim,
                           const int64_t *shape, const void *data, fm_verdict *v) {
+  const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
   hsize_t dims[FM_STORE_NDIM];
   hid_t space;
 
   for (int i = 0; i < ndim; i++) dims[i] = (hsize_t)shape[i];
   space = ndim ? H5Screate_simple(ndim, dims, NULL) : H5Screate(H5S_SCALAR);
-  if (fm_h5_entries(ndim, shape) == 0) data = NULL;
-  put(s, name, fm_h5_type(type), space, data, v);
+  if (fm_h5_entries(ndim, shape) == 0)
+    data = NULL;
+  else
+    guard(list, ndim, shape, fm_h5_size(type));
+  put(s, name, fm_h5_type(type), space, list, data, v);
   H5Sclose(space);
+  H5Pclose(list);
 }
 
 PetscErrorCode fm_store_write(fm_store *s, const char *name, fm_type type, int ndim,
@@ -90,8 +106,10 @@ PetscErrorCode fm_store_write(fm_store *s, const char *name, fm_type type, int n
 static void write_text_on_root(const fm_store *s, const char *name, const char *text,
                                fm_verdict *v) {
   const hid_t space = H5Screate(H5S_SCALAR), type = fm_h5_text_type();
+  const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
 
-  put(s, name, type, space, &text, v);
+  put(s, name, type, space, list, &text, v);
+  H5Pclose(list);
   H5Tclose(type);
   H5Sclose(space);
 }

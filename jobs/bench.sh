@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Timings against other programs, on the same core in the same run. Sets up and builds like the other scripts.
 #
-#   bash jobs/bench.sh toy | acoustic | flow [--torch PYTHON]
+#   bash jobs/bench.sh toy | acoustic | flow [--torch PYTHON] | checkpoint [FOLDER]
 #
 # toy: seconds a training step (forward KL, batch 64, depth 8, hidden 64, float, Adam, micro-batches of 16, exact sum) of
 # experiment A1, against the same network in PyTorch (bench/toy_torch.py), where PyTorch is installed. Both are pinned to one
@@ -23,6 +23,9 @@
 # step, those of reading and of the exact reduction, and the memory that a step takes beyond its parameters' at 4x64x64
 # against depth. _vs_ is the other's time over ours. --torch PYTHON: beside Debian's PyTorch that of another python
 # (_vs_other_torch). FATHOM_BENCH_ROUNDS: rounds (5).
+#
+# checkpoint: a checkpoint of 100 MB as training writes it (bench/checkpoint.c), against dd of as many bytes with conv=fsync into the
+# same FOLDER (a temporary one) in the same rounds: how long training stands still, and dd's seconds over the writing thread's.
 set -euo pipefail
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -126,7 +129,23 @@ bench_acoustic() {
   say_machine "$core"
 }
 
+bench_checkpoint() { # [FOLDER]
+  local work
+  work=$(mktemp -d ${1:+-p "$1"})
+  # shellcheck disable=SC2064  # the folder of now
+  trap "rm -rf '$work'" EXIT
+  fathom_say "building bench_checkpoint"
+  cmake --build "$fathom_build" -j "$(nproc)" --target bench_checkpoint >"$fathom_build/bench.log" 2>&1 \
+    || { cat "$fathom_build/bench.log" >&2; return 1; }
+  say_machine "$(last_core)"
+  df -h "$work" | tail -n 1
+  "$fathom_build/bench_checkpoint" "$work"
+}
+
 case ${1:-} in
+  checkpoint)
+    fathom_setup
+    bench_checkpoint "${2:-}" ;;
   toy)
     fathom_setup
     bench_toy ;;
@@ -141,6 +160,6 @@ case ${1:-} in
     fathom_setup
     bench_flow ;;
   *)
-    printf 'usage: bash jobs/bench.sh toy | acoustic | flow [--torch PYTHON]\n' >&2
+    printf 'usage: bash jobs/bench.sh toy | acoustic | flow [--torch PYTHON] | checkpoint [FOLDER]\n' >&2
     exit 2 ;;
 esac

@@ -21,9 +21,9 @@ set(allow_cli       base flow operators io infer cli)
 set(also_operators  store segy)
 
 # public header -> its room; a header without a room fails
-set(headers_base      real types comm rng layout share options log fft)
+set(headers_base      real types comm rng layout share options log fft stop)
 set(headers_flow      flow layer)
-set(headers_io        store dataset segy)
+set(headers_io        store dataset segy journal)
 set(headers_operators operator operator_impl gather)
 set(headers_infer     energy energy_impl likelihood transport typical target objective optimizer trainer checkpoint history
                       diagnostics sampler convergence pareto tilt)

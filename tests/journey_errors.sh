@@ -292,7 +292,7 @@ wrong resume_batch "cannot resume: batch was 64 .* and is 32" "${pretrain[@]}" -
 wrong resume_seed "cannot resume: seed was 1 .* and is 2" "${pretrain[@]}" -pairs $good_pairs -seed 2 -resume
 wrong resume_objective "cannot resume: objective was 'pairs' .* and is 'posterior'" "${refine[@]}" "${truth[@]}" -resume
 checkpoint_there=flipped.h5
-wrong resume_damaged "is damaged: checksum .*use the previous checkpoint; there is none before it" "${pretrain[@]}" -pairs $good_pairs -resume
+wrong resume_damaged "is damaged: checksum .*no file before it is whole: begin anew without -resume" "${pretrain[@]}" -pairs $good_pairs -resume
 checkpoint_there=
 
 # places

@@ -150,11 +150,13 @@ head -c 20000 broken.h5 >double.1/chains.h5
 cp double.2/chains.h5 double.1/chains.previous.h5
 for kind in short empty; do
   [[ $kind == short ]] || : >double.1/chains.h5
-  refused "a file cut short, $kind" "chains.h5' is .*; to go on from the one before: cp 'double.1/chains.previous.h5' 'double.1/chains.h5'" \
+  rm double.1/chains.previous.h5
+  refused "a file cut short, $kind" "chains.h5' is .*; no file before it is whole: begin anew without -resume" \
     "${short[@]}" -resume -out double.1
+  cp double.2/chains.h5 double.1/chains.previous.h5
 done
-rm double.1/chains.previous.h5
-refused "and no other" "there is none before it .*: begin anew without -resume" "${short[@]}" -resume -out double.1
+run 1 double "${short[@]}" -resume -out double.1
+check "with one before it that is taken" grep -q "^resumed 'double.1/chains.previous.h5'" double.1.log
 
 # what is not a number is not left out of a maximum
 run 1 double reference -operator dense -dense_matrix 1 -observed 800 -noise_std 1 -prior gaussian -gaussian_mean 800 -gaussian_std 1 \

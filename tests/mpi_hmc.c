@@ -139,7 +139,7 @@ static void resumed_on_another_count(void **state) {
     begin(&all, latent, PETSC_COMM_WORLD, 1, hmc, DRAWS);
     fm_ok(fm_sampler_start(all.s));
     fm_ok(fm_sampler_run(all.s, stops[k]));
-    fm_ok(fm_sampler_save(all.s, in_folder("chains.h5")));
+    fm_ok(fm_sampler_save(all.s, in_folder("chains.h5"), &(fm_keep){.files = 2}));
     MPI_Barrier(PETSC_COMM_WORLD);
     begin(&alone, latent, PETSC_COMM_SELF, 1, hmc, DRAWS);
     fm_ok(fm_sampler_resume(alone.s, in_folder("chains.h5")));
@@ -148,7 +148,7 @@ static void resumed_on_another_count(void **state) {
     complete(&all);
     complete(&alone);
     same_chains(all.s, alone.s);
-    fm_ok(fm_sampler_save(all.s, in_folder("chains.h5")));
+    fm_ok(fm_sampler_save(all.s, in_folder("chains.h5"), &(fm_keep){.files = 2}));
     MPI_Barrier(PETSC_COMM_WORLD);
     end(&alone);
     begin(&alone, latent, PETSC_COMM_SELF, 1, hmc, DRAWS + 5);
@@ -179,7 +179,7 @@ static void another_run_is_refused(void **state) {
   begin(&r, PETSC_FALSE, PETSC_COMM_WORLD, 1, hmc, DRAWS);
   fm_ok(fm_sampler_start(r.s));
   fm_ok(fm_sampler_run(r.s, 100));
-  fm_ok(fm_sampler_save(r.s, in_folder("chains.h5")));
+  fm_ok(fm_sampler_save(r.s, in_folder("chains.h5"), &(fm_keep){.files = 2}));
   other.seed = 4;
   refuse(other, PETSC_FALSE, DRAWS, "seed was 3 in the file and is 4 now");
   other = hmc;
@@ -190,7 +190,8 @@ static void another_run_is_refused(void **state) {
   refuse(other, PETSC_FALSE, DRAWS, "trajectory was 1.6 in the file and is 2 now");
   refuse(hmc, PETSC_FALSE, 19, "20 draws a chain already, more than -iterations 19");
   refuse(hmc, PETSC_TRUE, DRAWS, "operator, data, noise, prior or flow are not those");
-  fm_ok(fm_sampler_save(r.s, in_folder("chains.h5"))); /* the old one is kept */
+  fm_ok(fm_sampler_save(r.s, in_folder("chains.h5"),
+                        &(fm_keep){.files = 2})); /* the old one is kept */
   fm_ok(fm_store_open(PETSC_COMM_WORLD, in_folder("chains.previous.h5"), &store));
   fm_ok(fm_store_close(&store));
   fm_ok(fm_store_create(PETSC_COMM_WORLD, in_folder("chains.h5"), &store));

@@ -104,7 +104,7 @@ static void resumed_on_another_count(void **state) {
   for (int k = 0; k < 3; k++) {
     begin(&all, &settings[k], PETSC_COMM_WORLD, 1);
     infer_steps(all.t, 5);
-    fm_ok(fm_checkpoint_save(all.t, in_folder("checkpoint.h5")));
+    fm_ok(fm_checkpoint_save(all.t, in_folder("checkpoint.h5"), &(fm_keep){.files = 2}));
     MPI_Barrier(PETSC_COMM_WORLD);
     begin(&alone, &settings[k], PETSC_COMM_SELF, 1);
     infer_steps(alone.t, 2); /* on the way to somewhere else */

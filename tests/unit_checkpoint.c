@@ -68,7 +68,7 @@ static void resumes_bit_by_bit(fm_trained train) {
   for (int k = 0; k < 3; k++) a.t->ledger_spent[k] += 5000011 * (k + 1);
   fm_ok(fm_history_append(a.t->history, "kl", 0.1));
   fm_ok(fm_history_append(a.t->timing, "step_seconds", 0.25));
-  fm_ok(fm_checkpoint_save(a.t, in_folder("checkpoint.h5")));
+  fm_ok(fm_checkpoint_save(a.t, in_folder("checkpoint.h5"), &(fm_keep){.files = 2}));
   open_run(&b, small_flow(), 2, train);
   fm_ok(fm_transport_whiten(b.f.transport, mean, std, mean, std));
   fm_ok(fm_transport_observe(b.f.transport, b.f.theta, y));
@@ -101,7 +101,7 @@ static void loads_what_is_asked_for(void **state) {
   open_run(&a, small_flow(), 1, FM_TRAIN_XLANE);
   infer_steps(a.t, 3);
   remember_best(a.t, 2);
-  fm_ok(fm_checkpoint_save(a.t, in_folder("a.h5")));
+  fm_ok(fm_checkpoint_save(a.t, in_folder("a.h5"), &(fm_keep){.files = 2}));
   for (int w = 0; w < 4; w++) {
     const fm_real *expected[] = {a.t->best, a.t->theta, a.t->average, a.t->best};
 
@@ -120,7 +120,8 @@ static void loads_what_is_asked_for(void **state) {
     fm_ok(fm_transport_destroy(&transport));
   }
   fm_ok(PetscFree(a.t->best));
-  fm_ok(fm_checkpoint_save(a.t, in_folder("b.h5"))); /* auto: the average where no best is */
+  fm_ok(fm_checkpoint_save(a.t, in_folder("b.h5"),
+                           &(fm_keep){.files = 2})); /* auto: the average where no best is */
   fm_ok(fm_checkpoint_warm_start(PETSC_COMM_SELF, in_folder("b.h5"), FM_WEIGHTS_AUTO,
                                  a.t->layout, a.f.grad));
   assert_memory_equal(a.f.grad, a.t->average, (size_t)a.f.size * sizeof(fm_real));
@@ -172,7 +173,7 @@ static void what_a_checkpoint_holds(void **state) {
 
   open_run(&a, small_flow(), 1, FM_TRAIN_XLANE);
   infer_steps(a.t, 1);
-  fm_ok(fm_checkpoint_save(a.t, in_folder("a.h5")));
+  fm_ok(fm_checkpoint_save(a.t, in_folder("a.h5"), &(fm_keep){.files = 2}));
   fm_ok(fm_store_open(PETSC_COMM_SELF, in_folder("a.h5"), &store));
   for (size_t k = 0; k < sizeof(object) / sizeof(object[0]); k++) {
     fm_ok(fm_store_has(store, object[k], &has));
@@ -200,12 +201,12 @@ static void the_previous_one_is_kept(void **state) {
   fm_ok(fm_checkpoint_exists(PETSC_COMM_SELF, in_folder("c.h5"), &found));
   assert_false(found);
   infer_steps(a.t, 2);
-  fm_ok(fm_checkpoint_save(a.t, in_folder("c.h5")));
+  fm_ok(fm_checkpoint_save(a.t, in_folder("c.h5"), &(fm_keep){.files = 2}));
   assert_false(exists(in_folder("c.previous.h5")));
   open_run(&b, small_flow(), 1, FM_TRAIN_XLANE);
   fm_ok(fm_checkpoint_resume(b.t, in_folder("c.h5")));
   infer_steps(a.t, 2);
-  fm_ok(fm_checkpoint_save(a.t, in_folder("c.h5")));
+  fm_ok(fm_checkpoint_save(a.t, in_folder("c.h5"), &(fm_keep){.files = 2}));
   fm_ok(fm_checkpoint_exists(PETSC_COMM_SELF, in_folder("c.h5"), &found));
   assert_true(found);
   fm_ok(fm_trainer_destroy(&b.t));
@@ -233,7 +234,7 @@ static void another_run_is_refused(void **state) {
 
   open_run(&a, small_flow(), 1, FM_TRAIN_XLANE);
   infer_steps(a.t, 1);
-  fm_ok(fm_checkpoint_save(a.t, in_folder("a.h5")));
+  fm_ok(fm_checkpoint_save(a.t, in_folder("a.h5"), &(fm_keep){.files = 2}));
   close_run(&a);
   open_run(&b, small_flow(), 1, FM_TRAIN_XLANE);
   b.t->in.seed = 6;
@@ -259,7 +260,7 @@ static void misfits_are_listed(void **state) {
   const char *path = in_folder("a.h5");
 
   open_run(&a, small_flow(), 1, FM_TRAIN_XLANE);
-  fm_ok(fm_checkpoint_save(a.t, path));
+  fm_ok(fm_checkpoint_save(a.t, path, &(fm_keep){.files = 2}));
   open_run(&b, hint_spec(&toy, 3, 8), 1, FM_TRAIN_XLANE);
   fm_expect_error(
       fm_checkpoint_warm_start(PETSC_COMM_SELF, path, FM_WEIGHTS_LAST, b.t->layout, b.t->theta),
@@ -349,7 +350,7 @@ static void schemas(void **state) {
   run a;
 
   open_run(&a, small_flow(), 1, FM_TRAIN_XLANE);
-  fm_ok(fm_checkpoint_save(a.t, path));
+  fm_ok(fm_checkpoint_save(a.t, path, &(fm_keep){.files = 2}));
   set_schema(path, FM_SCHEMA_VERSION + 1);
   fm_expect_error(fm_checkpoint_resume(a.t, path), "checkpoint schema 2");
   fm_expect_error(
@@ -371,7 +372,7 @@ static void across_precisions(void **state) {
 
   open_run(&a, small_flow(), 1, FM_TRAIN_XLANE);
   infer_steps(a.t, 2);
-  fm_ok(fm_checkpoint_save(a.t, path));
+  fm_ok(fm_checkpoint_save(a.t, path, &(fm_keep){.files = 2}));
   change_precision(path, a.t->layout);
   open_run(&b, small_flow(), 2, FM_TRAIN_XLANE);
   fm_expect_error(fm_checkpoint_resume(b.t, path), "cannot resume: precision was");

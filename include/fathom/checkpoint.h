@@ -17,6 +17,7 @@
 #ifndef FATHOM_CHECKPOINT_H
 #define FATHOM_CHECKPOINT_H
 
+#include "fathom/store.h"
 #include "fathom/trainer.h"
 
 #define FM_SCHEMA_VERSION 1
@@ -29,10 +30,15 @@ typedef enum fm_weights {
 } fm_weights;
 #define FM_WEIGHTS_CHOICES "auto|last|average|best"
 
-/* fm_checkpoint_save - rank 0 writes PATH atomically; the old one becomes PATH's previous_
-   (checkpoint.previous.h5).
-   Collective on world. */
-PetscErrorCode fm_checkpoint_save(const fm_trainer *trainer, const char *path);
+/* fm_checkpoint_begin - rank 0 makes the file in memory, and a thread writes it to PATH
+   atomically
+   while training goes on; what becomes of the files there `keep` says (store.h). Collective on
+   world. Cost for the training: about .15 s for 100 MB. */
+PetscErrorCode fm_checkpoint_begin(const fm_trainer *trainer, const char *path,
+                                   const fm_keep *keep, fm_writer **writer);
+/* fm_checkpoint_save - the same, and wait for it. */
+PetscErrorCode fm_checkpoint_save(const fm_trainer *trainer, const char *path,
+                                  const fm_keep *keep);
 
 /* fm_checkpoint_exists - whether PATH is there, agreed by all ranks. Collective. */
 PetscErrorCode fm_checkpoint_exists(MPI_Comm comm, const char *path, PetscBool *exists);

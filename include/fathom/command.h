@@ -7,6 +7,7 @@
 #include "fathom/checkpoint.h"
 #include "fathom/diagnostics.h"
 #include "fathom/comm.h"
+#include "fathom/journal.h"
 #include "fathom/results.h"
 
 /* What every command starts with. Owned by main(). */
@@ -18,7 +19,11 @@ typedef struct fm_run {
   char *settings;       /* the block of settings */
   uint64_t seed;
   fm_lock *lock;
+  double begin;      /* of the program, seconds since 1970 */
+  PetscBool resumed; /* goes on from a file of OUT */
+  PetscBool stopped; /* by a signal or the time limit, with a checkpoint: exit status 75 */
   fm_results *results;
+  fm_journal *journal; /* of solves; NULL: none */
 } fm_run;
 
 typedef PetscErrorCode (*fm_command)(fm_run *run);
@@ -113,7 +118,13 @@ typedef struct fm_watch {
   double first;
 } fm_watch;
 PetscErrorCode fm_train(fm_run *run, fm_trainer *trainer, const fm_watch *watch);
-/* fm_train_resume - -resume: continue from OUT/checkpoint.h5 where there is one. */
+/* fm_run_time - the end of the job's time, which rank 0 watches: -time_limit, and what Slurm
+   says (SLURM_JOB_END_TIME, or FATHOM_END_TIME of jobs/run.sbatch). From now on signals are
+   kept (stop.h). `least` seconds are set apart for leaving; may be called again. */
+PetscErrorCode fm_run_time(const fm_run *run, double least);
+/* fm_train_resume - -resume: continue from the newest checkpoint of OUT that is whole, where
+   there
+   is one. */
 PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resumed);
 
 /* fm_report_moments - mean, std, covariance and 5/50/95 % quantiles of [count][n] samples on

@@ -15,6 +15,7 @@ typedef struct fm_diagnosis {
   double log_evidence;    /* log mean w */
   double k_hat;           /* Pareto shape of the tail of w: above .7 no weighted mean is to be
                              trusted */
+  PetscBool stopped;      /* it was left early (stop.h), and none of this is to be used */
   double *x, *log_weight; /* rank 0: [count][n] and [count] in sample order, kept when asked
                               for; PetscFree */
 } fm_diagnosis;

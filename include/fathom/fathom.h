@@ -11,8 +11,12 @@
             (fm_target_evaluate)
             -> flow vjp => theta_bar (fm_flow_vjp) -> one exact sum over all ranks
             (fm_share_reduce, fm_share_gradient)
-            -> Adam, average (fm_optimizer_step) -> history, checkpoint        all in
-            fm_trainer_step, src/infer/trainer.c
+            -> Adam, average (fm_optimizer_step) -> history        all in fm_trainer_step,
+            src/infer/trainer.c
+
+   What survives a kill: checkpoints that a thread writes (src/cli/saver.c, io/writer.c), solves
+   that a journal keeps (io/journal.c), and the wish to end, which travels in the exact sum
+   (stop.h).
 
    Six rooms; includes run one way, downwards (CTest style.layers):
 
@@ -24,7 +28,7 @@
        flow operators io          flow knows neither of the others; operators and infer may use
        io's store.h
            \   |   /
-             base                 comm, rng, layout, exact sum, options, log, fft
+             base                 comm, rng, layout, exact sum, options, log, fft, stop
 
    To read the code in four files: src/infer/trainer.c, src/infer/posterior.c, src/flow/hint.c,
    operators/dense.c. */

@@ -5,6 +5,7 @@
 #define FATHOM_LIKELIHOOD_H
 
 #include "fathom/energy.h"
+#include "fathom/journal.h"
 
 /* fm_likelihood_noise_std - -noise_std as one number a datum, [m]; unit of the data.
    Collective on comm. Fails (user error) where it is missing, has neither 1 nor m entries, or
@@ -29,5 +30,16 @@ double fm_likelihood_normaliser(const fm_energy *likelihood);
 /* fm_likelihood_reason - why sample `s` of the last evaluation of a likelihood was not solved,
    one clause; "" where it was, or where nobody on this rank knows. Borrowed, until the next. */
 const char *fm_likelihood_reason(const fm_energy *likelihood, int64_t s);
+
+/* fm_likelihood_attach - from now on a solve of a step of training (fm_key with a seed,
+   gradient wanted) is taken from the journal where it has it, and kept in it otherwise: the
+   numbers are the same bits either way. The journal is borrowed; NULL: none again. A solve that
+   failed is not kept. Cost a solve: at most two messages in its group and one write.
+   Collective on the space communicator, with the options that it was created with. */
+PetscErrorCode fm_likelihood_attach(fm_energy *likelihood, fm_journal *journal);
+
+/* fm_likelihood_recalled - solves, of F and the adjoint each, that the journal had since the
+   last call: useful, but not in the operator's ledger. Collective on the space communicator. */
+PetscErrorCode fm_likelihood_recalled(fm_energy *likelihood, int64_t *solves);
 
 #endif

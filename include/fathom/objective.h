@@ -15,8 +15,12 @@ enum { FM_TERM_OBJECTIVE, FM_TERM_KL, FM_TERM_PART, FM_TERMS = FM_TERM_PART + FM
 enum {
   FM_COUNT_KEPT,
   FM_COUNT_FAILED,
-  FM_COUNT_SOLVES,                                     /* FM_SOLVE_KINDS of them */
-  FM_COUNT_NO_MODEL = FM_COUNT_SOLVES + FM_SOLVE_KINDS /* of the failed: x = T(z) not finite */
+  FM_COUNT_SOLVES,                                      /* FM_SOLVE_KINDS of them */
+  FM_COUNT_NO_MODEL = FM_COUNT_SOLVES + FM_SOLVE_KINDS, /* of the failed: x = T(z) not finite */
+  FM_COUNT_STOP,                                        /* ranks that wish to end (stop.h) */
+  FM_COUNT_SAVE,                                        /* ranks that want a checkpoint */
+  FM_COUNT_TROUBLE, /* ranks whose checkpoint was not written */
+  FM_COUNT_RECALLED /* solves, F and J^T each, that a journal had: useful, but not made */
 };
 
 typedef enum fm_estimator { FM_ESTIMATOR_TOTAL = 0, FM_ESTIMATOR_PATH = 1 } fm_estimator;

@@ -16,6 +16,7 @@
 #ifndef FATHOM_SAMPLER_H
 #define FATHOM_SAMPLER_H
 
+#include "fathom/store.h"
 #include "fathom/target.h"
 #include "fathom/transport.h"
 #include "fathom/tilt.h"
@@ -161,6 +162,9 @@ typedef struct fm_sampler {
   int64_t ledger[6];       /* useful F J J^T, diagnostic F J J^T: the whole run, all ranks */
   int64_t ledger_spent[3]; /* repeats after a kill included */
   int64_t before[6], spent_before[3]; /* of earlier jobs */
+  int64_t mine[2],
+      all[2]; /* words of this rank for the next count, and their sums over the ranks:
+                              the wish to end, milliseconds of the last iterations */
 } fm_sampler;
 
 /* fm_sampler_create - share the chains over the sample ranks. Collective on world. */
@@ -189,9 +193,9 @@ PetscErrorCode fm_sampler_column(const fm_sampler *sampler, int64_t i, PetscMPII
 PetscErrorCode fm_sampler_gather_x(const fm_sampler *sampler, fm_real **x);
 
 /* fm_sampler_save - everything that a continuation needs, and the draws, to PATH by rank 0,
-   atomically; the old file becomes PATH's previous_ (chains.previous.h5). Collective on world.
- */
-PetscErrorCode fm_sampler_save(const fm_sampler *sampler, const char *path);
+   atomically; what becomes of the files there `keep` says (store.h). Collective on world. */
+PetscErrorCode fm_sampler_save(const fm_sampler *sampler, const char *path,
+                               const fm_keep *keep);
 /* fm_sampler_resume - for an identical continuation on any number of ranks; more iterations may
    be asked for. Refuses other settings of the method, and a posterior that is another one: U at
    the saved points is evaluated anew (diagnostic solves). Collective on world. */

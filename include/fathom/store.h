@@ -96,6 +96,46 @@ PetscErrorCode fm_store_set_text(fm_store *store, const char *object, const char
    Destroys the store. */
 PetscErrorCode fm_store_commit(fm_store **store, const char *previous);
 
+/* ---- image, in the background, with older files kept ---- */
+
+/* What becomes of the files that were there. "a.h5" goes to "a.previous.h5", that to
+   "a.previous2.h5" and so on. */
+typedef struct fm_keep {
+  int64_t files; /* newest files to keep, this one among them; 0: the new file takes the place
+                        of the newest, those before it stay */
+  const char *best; /* the new file gets this name too; NULL: none */
+  const char
+      *aside; /* the old file is of another run: it gets this name, and the ones before it
+                        are removed; NULL: it is the one before */
+} fm_keep;
+
+typedef struct fm_writer fm_writer;
+
+/* fm_store_commit_begin - as fm_store_commit, but rank 0 copies the image and a plain thread,
+   that
+   knows neither HDF5 nor MPI, does the rest: checksum, posix_fallocate, write, fsync, renames,
+   fsync of the folder. Collective. The store is destroyed; the caller finishes the writer. */
+PetscErrorCode fm_store_commit_begin(fm_store **store, const fm_keep *keep, fm_writer **writer);
+/* fm_writer_failed - 1 where the write has ended and gone wrong, which rank 0 alone knows; else
+   0,
+   also for NULL. Not collective. */
+int fm_writer_failed(const fm_writer *writer);
+/* fm_writer_finish - wait for its end; what went wrong is every rank's error. *seconds: that
+   the
+   write took, 0 on other ranks than 0; may be NULL. Collective. */
+PetscErrorCode fm_writer_finish(fm_writer **writer, double *seconds);
+/* fm_writer_settle - before a process leaves for another reason: wait for the write of this
+   rank
+   that is under way, some seconds at most. Not collective. */
+void fm_writer_settle(double seconds);
+
+/* fm_store_newest - the newest of PATH, its previous_ and those before that is whole; each that
+   is
+   not is skipped with a warning. found "": there is no such file at all. Collective; fails
+   where
+   there are files and none is whole. Cost: reads the files whole. */
+PetscErrorCode fm_store_newest(MPI_Comm comm, const char *path, char found[PETSC_MAX_PATH_LEN]);
+
 /* ---- rows: written by all ranks ---- */
 
 typedef struct fm_field {

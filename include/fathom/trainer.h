@@ -26,10 +26,23 @@ typedef struct fm_trainer {
   fm_optimizer *optimizer;
   fm_share *share;
   fm_history *history, *timing;
-  int64_t step; /* steps made */
-  int window;   /* of the exact sum */
-  double best_value;
-  int64_t ledger[6];       /* useful F J J^T, diagnostic F J J^T: the whole run, all ranks */
+  int64_t step;      /* steps made */
+  int window;        /* of the exact sum */
+  double best_value; /* of the validation, at `best` */
+  double
+      best_objective; /* least mean of an interval, at the checkpoint that is kept as the best
+                         */
+  /* words of this rank that go along with the next step, and what all ranks said in the last */
+  struct {
+    double
+        needed; /* seconds that the job must still have after the step, or it wishes to end */
+    PetscBool save, trouble;
+  } mine;
+  struct {
+    PetscBool stop, save, trouble;
+  } all;
+  int64_t ledger[6]; /* useful F J J^T, diagnostic F J J^T: the whole run, all ranks */
+  int64_t noted; /* first step whose solves ledger_spent does not hold yet, in a resumed run */
   int64_t ledger_spent[3]; /* repeats after a kill included */
 } fm_trainer;
 

@@ -1,8 +1,10 @@
 #include "cli/leave.h"
 #include "fathom/log.h"
+#include "fathom/store.h"
 #include <unistd.h>
 
-#define PATIENCE 5. /* seconds for the other ranks to fail too */
+#define PATIENCE                                                                               \
+  4. /* seconds for the other ranks to fail too, and for a checkpoint under way */
 
 static MPI_Comm quiet = MPI_COMM_NULL; /* for the errors' barrier alone */
 static char sentence[8192];
@@ -48,6 +50,7 @@ int fm_leave_with(void) {
 
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   fm_progress_end();
+  fm_writer_settle(PATIENCE); /* a checkpoint that is under way is still good */
   MPI_Ibarrier(quiet, &request);
   while (!all && MPI_Wtime() - begin < PATIENCE) {
     MPI_Test(&request, &all, MPI_STATUS_IGNORE);

@@ -128,6 +128,13 @@ const fm_option fm_cli_options[] = {
      "share of samples that may fail in a step"},
     {"validation_fraction", FM_OPTION_REAL, "0.1", "pretrain",
      "share of the pairs kept to choose the best weights"},
+    {"time_limit", FM_OPTION_TEXT, "", RESUMING,
+     "wall time of this job, seconds or [DAYS-]HOURS:MINUTES:SECONDS: leave in time with a "
+     "checkpoint and status 75; default: Slurm's"},
+    {"checkpoint_minutes", FM_OPTION_REAL, "10", RESUMING,
+     "minutes between checkpoints, besides -checkpoint_every; 0: steps alone decide"},
+    {"checkpoint_keep", FM_OPTION_INTEGER, "2", RESUMING,
+     "newest checkpoints to keep (checkpoint.h5, checkpoint.previous.h5, .previous2.h5, ...)"},
     {"checkpoint_every", FM_OPTION_INTEGER, "500", RESUMING,
      "steps (reference: iterations) between checkpoints; one is always written at the end"},
     {"evaluate_every", FM_OPTION_INTEGER, "0", "refine",

@@ -2,6 +2,7 @@
 #include "fathom/command.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
+#include "fathom/stop.h"
 #include "fathom/typical.h"
 #include <math.h>
 
@@ -201,12 +202,13 @@ PetscErrorCode fm_command_pretrain(fm_run *run) {
   pretraining p;
 
   PetscFunctionBegin;
+  fm_stop_watch();
   PetscCall(PetscMemzero(&p, sizeof(p)));
   PetscCall(open_pairs(run, &p));
   PetscCall(warn_of_constants(&p));
   PetscCall(build_transport(&p));
   PetscCall(train(&p));
-  PetscCall(report(&p));
+  if (!run->stopped) PetscCall(report(&p));
   PetscCall(fm_trainer_destroy(&p.trainer));
   PetscCall(fm_objective_destroy(&p.objective));
   PetscCall(fm_transport_destroy(&p.transport));

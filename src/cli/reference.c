@@ -1,11 +1,12 @@
 /* reference - the posterior by Hamiltonian Monte Carlo: from draws of the prior in the user's
    units, or in the latent space of a trained flow, whose errors it corrects exactly. */
 #include "reference.h"
-#include "cli/resume.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
+#include "fathom/stop.h"
 #include <math.h>
 
+#define LEAVE 5. /* seconds for the last file */
 #define BLOCK 10 /* iterations between two words to the other ranks */
 
 typedef struct {
@@ -16,7 +17,8 @@ typedef struct {
   fm_potential *potential;
   fm_sampler *sampler;
   int64_t first, last, checkpoint_every; /* iterations: begin of this job, its end, interval */
-  double report, begin;
+  double report, begin, took;            /* took: seconds of the last iterations */
+  PetscBool saved;                       /* once */
 } reference;
 
 /* ---- set-up ---- */
@@ -111,25 +113,24 @@ static PetscErrorCode build_sampler(reference *r) {
 /* ---- sampling ---- */
 
 static PetscErrorCode begin(reference *r, const char *path) {
-  PetscBool resume, exists = PETSC_FALSE;
-  PetscErrorCode error;
+  char found[PETSC_MAX_PATH_LEN] = "";
+  PetscBool resume;
   int64_t noted[6];
 
   PetscFunctionBegin;
   PetscCall(fm_option_flag("resume", &resume));
-  if (resume) PetscCall(fm_checkpoint_exists(r->run->comm.world, path, &exists));
-  if (resume && !exists) fm_log("-resume: no file '%s': starting fresh", path);
-  if (!exists) {
+  if (resume) PetscCall(fm_store_newest(r->run->comm.world, path, found));
+  if (resume && !found[0]) fm_log("-resume: no file '%s': starting fresh", path);
+  if (!found[0]) {
     PetscCall(fm_sampler_start(r->sampler));
     PetscFunctionReturn(0);
   }
-  error = fm_sampler_resume(r->sampler, path);
-  if (error) PetscCall(fm_resume_explain(r->run, "chains", error));
-  PetscCall(error);
+  PetscCall(fm_sampler_resume(r->sampler, found));
   PetscCall(fm_lock_noted(r->run->lock, noted));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     r->sampler->spent_before[k] = PetscMax(r->sampler->spent_before[k], noted[k]);
-  fm_log("resumed '%s' at iteration %lld", path, (long long)r->sampler->iteration);
+  fm_log("resumed '%s' at iteration %lld", found, (long long)r->sampler->iteration);
+  r->run->resumed = PETSC_TRUE;
   PetscFunctionReturn(0);
 }
 
@@ -144,6 +145,7 @@ static PetscErrorCode prepare_loop(reference *r) {
   r->last = fm_sampler_total(r->sampler);
   if (stop) r->last = PetscMin(r->last, r->first + stop);
   r->begin = MPI_Wtime();
+  PetscCall(fm_run_time(r->run, LEAVE));
   PetscFunctionReturn(0);
 }
 
@@ -163,6 +165,45 @@ static void progress(const reference *r, PetscBool last) {
               (long long)s->ledger[FM_SOLVE_F]);
 }
 
+/* Words to the other ranks come often enough to stop in time: where iterations are slow after
+   each.
+   Ranks of one space know the same. */
+static int64_t block_of(const reference *r) {
+  PetscMPIInt ranks;
+
+  MPI_Comm_size(r->run->comm.sample, &ranks);
+  return r->sampler->all[1] > 1000 * (int64_t)ranks ? 1 : BLOCK;
+}
+
+static PetscErrorCode iterate(reference *r, int64_t count) {
+  const double begin = MPI_Wtime();
+  fm_sampler *s = r->sampler;
+  int wish[2];
+
+  PetscFunctionBegin;
+  wish[0] = fm_stop_wanted(r->took);
+  wish[1] = (int)PetscMin(1000. * r->took, 1e9);
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, wish, 2, MPI_INT, MPI_MAX, r->run->comm.space));
+  s->mine[0] = wish[0];
+  s->mine[1] = wish[1];
+  PetscCall(fm_sampler_run(s, count));
+  r->took = MPI_Wtime() - begin;
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode save(reference *r, const char *path) {
+  char aside[PETSC_MAX_PATH_LEN];
+  fm_keep keep = {0};
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_path(r->run, "chains.replaced.h5", aside));
+  PetscCall(fm_option_integer_in("checkpoint_keep", 1, 99, &keep.files));
+  if (!r->run->resumed && !r->saved) keep.aside = aside;
+  PetscCall(fm_sampler_save(r->sampler, path, &keep));
+  r->saved = PETSC_TRUE;
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode sample(reference *r) {
   fm_sampler *s = r->sampler;
   char path[PETSC_MAX_PATH_LEN];
@@ -171,19 +212,20 @@ static PetscErrorCode sample(reference *r) {
   PetscCall(fm_run_path(r->run, "chains.h5", path));
   PetscCall(begin(r, path));
   PetscCall(prepare_loop(r));
-  while (s->iteration < r->last) {
+  while (s->iteration < r->last && !s->all[0]) {
     const int64_t next = (s->iteration / r->checkpoint_every + 1) * r->checkpoint_every;
-    const int64_t stop = PetscMin(r->last, PetscMin(next, s->iteration + BLOCK));
+    const int64_t stop = PetscMin(r->last, PetscMin(next, s->iteration + block_of(r)));
     int64_t noted[6] = {0};
 
-    PetscCall(fm_sampler_run(s, stop - s->iteration));
+    PetscCall(iterate(r, stop - s->iteration));
     for (int k = 0; k < FM_SOLVE_KINDS; k++) noted[k] = s->ledger_spent[k];
     PetscCall(fm_lock_note(r->run->lock, noted));
     progress(r, PETSC_FALSE);
-    if (s->iteration == next && next < r->last) PetscCall(fm_sampler_save(s, path));
+    if (s->iteration == next && next < r->last) PetscCall(save(r, path));
   }
   if (s->iteration > r->first) progress(r, PETSC_TRUE);
-  PetscCall(fm_sampler_save(s, path));
+  PetscCall(save(r, path));
+  r->run->stopped = s->all[0] ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(0);
 }
 
@@ -193,9 +235,14 @@ static PetscErrorCode finish(reference *r) {
 
   PetscFunctionBegin;
   PetscCall(fm_option_choice("expectation", "none|exp", &expectation));
-  if (r->sampler->iteration < total)
+  if (r->run->stopped)
+    fm_log("stopped by %s at iteration %lld of %lld: continue with -resume", fm_stop_reason(),
+           (long long)r->sampler->iteration, (long long)total);
+  else if (r->sampler->iteration < total)
     fm_log("stopped at iteration %lld of %lld: continue with -resume",
            (long long)r->sampler->iteration, (long long)total);
+  fm_stop_ignore();
+  if (r->run->stopped) PetscFunctionReturn(0);
   PetscCall(fm_reference_report(r->run, r->sampler, expectation ? PETSC_TRUE : PETSC_FALSE));
   PetscCall(fm_result(r->run->results, "seconds", MPI_Wtime() - r->begin, "s"));
   PetscFunctionReturn(0);
@@ -206,6 +253,7 @@ PetscErrorCode fm_command_reference(fm_run *run) {
   const char *latent;
 
   PetscFunctionBegin;
+  fm_stop_watch();
   PetscCall(fm_run_all_shots(run));
   PetscCall(fm_option_text("latent", &latent));
   if (latent[0]) PetscCall(load_flow(&r, latent));

@@ -5,6 +5,7 @@
 #include "cli/solves.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
+#include "fathom/stop.h"
 #include <math.h>
 
 typedef struct {
@@ -37,7 +38,7 @@ static PetscErrorCode diagnose_both(refinement *r, fm_diagnosis *last, fm_diagno
   PetscCall(fm_run_solves(r->set.run, r->set.target->op, &before));
   PetscCall(diagnose(r, t->theta, last));
   *average = *last;
-  if (t->step) PetscCall(diagnose(r, t->average, average));
+  if (t->step && !last->stopped) PetscCall(diagnose(r, t->average, average));
   if (t->step) PetscCall(fm_transport_refresh(r->set.transport, t->theta));
   PetscCall(fm_run_solves(r->set.run, r->set.target->op, &after));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
@@ -69,6 +70,8 @@ static PetscErrorCode evaluate(fm_trainer *t, void *context) {
   PetscFunctionBegin;
   PetscCall(announce(r));
   PetscCall(diagnose_both(r, &last, &average));
+  if (last.stopped || average.stopped) t->all.stop = PETSC_TRUE;
+  if (t->all.stop) PetscFunctionReturn(0);
   r->last_took = MPI_Wtime() - begin;
   PetscCall(fm_history_append(t->history, "evaluation_F", (double)t->ledger[FM_SOLVE_F]));
   PetscCall(fm_history_append(t->history, "evaluation_failed", (double)average.failed));
@@ -149,9 +152,11 @@ static PetscErrorCode train(refinement *r) {
   PetscCall(fm_option_integer_in("evaluate_every", 0, INT64_MAX, &watch.every));
   PetscCall(fm_refinement_observe(&r->set));
   PetscCall(fm_train_resume(r->set.run, r->set.trainer, &resumed));
+  PetscCall(fm_refinement_journal(&r->set));
   if (!resumed) PetscCall(fm_refinement_begin(&r->set));
   if (!resumed && !r->set.warm) fm_log("from scratch: random weights");
   PetscCall(fm_train(r->set.run, r->set.trainer, &watch));
+  PetscCall(fm_refinement_journal_end(&r->set));
   PetscFunctionReturn(0);
 }
 
@@ -159,12 +164,13 @@ PetscErrorCode fm_command_refine(fm_run *run) {
   refinement r = {.last_took = INFINITY};
 
   PetscFunctionBegin;
+  fm_stop_watch();
   PetscCall(fm_run_not_over(run, "checkpoint.h5", "warm_start"));
   PetscCall(fm_run_not_over(run, "checkpoint.h5", "prior_flow"));
   PetscCall(fm_refinement_create(run, &r.set));
   PetscCall(train(&r));
-  PetscCall(report(&r));
-  PetscCall(judge(&r));
+  if (!run->stopped) PetscCall(report(&r));
+  if (!run->stopped) PetscCall(judge(&r));
   PetscCall(fm_refinement_clear(&r.set));
   PetscFunctionReturn(0);
 }

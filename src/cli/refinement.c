@@ -1,4 +1,5 @@
 #include "cli/refinement.h"
+#include "fathom/likelihood.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 
@@ -125,6 +126,33 @@ PetscErrorCode fm_refinement_observe(fm_refinement *r) {
   if (!fm_transport_sees(r->transport, r->target->y))
     PetscCall(fm_transport_observe(r->transport, r->start, r->target->y));
   r->transport->train = (fm_trained)train;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_refinement_journal(fm_refinement *r) {
+  char path[PETSC_MAX_PATH_LEN];
+  fm_run *run = r->run;
+  fm_journal_limits limits;
+  PetscBool resume;
+  double gib;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_real_in("journal_min_seconds", 0., 1e9, &limits.min_seconds));
+  PetscCall(fm_option_real_in("journal_sync_seconds", 0., 1e9, &limits.sync_seconds));
+  PetscCall(fm_option_real_in("journal_gib", 0., 1e9, &gib));
+  PetscCall(fm_option_flag("resume", &resume));
+  PetscCall(fm_run_path(run, "journal", path));
+  limits.bytes = gib * 0x1p30;
+  PetscCall(fm_journal_open(run->comm.world, path, resume, &limits, &run->journal));
+  PetscCall(fm_journal_forget(run->journal, r->trainer->step));
+  if (gib > 0.) PetscCall(fm_likelihood_attach(r->target->energy[0], run->journal));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_refinement_journal_end(fm_refinement *r) {
+  PetscFunctionBegin;
+  PetscCall(fm_likelihood_attach(r->target->energy[0], NULL));
+  PetscCall(fm_journal_close(&r->run->journal, PETSC_TRUE));
   PetscFunctionReturn(0);
 }
 

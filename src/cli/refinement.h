@@ -24,6 +24,11 @@ PetscErrorCode fm_refinement_clear(fm_refinement *r);
 
 /* fm_refinement_observe - condition on the observed data and say what is trained. */
 PetscErrorCode fm_refinement_observe(fm_refinement *r);
+/* fm_refinement_journal - run->journal, in OUT/journal, from the options; with -resume that of
+   the jobs before, as far as the trainer's checkpoint has not gone. After fm_train_resume.
+   fm_refinement_journal_end - all is in a checkpoint: the journal goes. Collective on world. */
+PetscErrorCode fm_refinement_journal(fm_refinement *r);
+PetscErrorCode fm_refinement_journal_end(fm_refinement *r);
 /* fm_refinement_begin - the trainer's weights before step 0. */
 PetscErrorCode fm_refinement_begin(fm_refinement *r);
 

@@ -4,8 +4,10 @@
 #include "cli/options.h"
 #include "fathom/command.h"
 #include "fathom/log.h"
+#include "fathom/stop.h"
 #include <math.h>
 #include <signal.h>
+#include <time.h>
 
 #define FM_COMMAND(name, writes, help) PetscErrorCode fm_command_##name(fm_run *);
 #include "commands.def"
@@ -94,19 +96,21 @@ static PetscErrorCode close_run(fm_run *run, const command_entry *entry) {
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode run_command(const fm_arguments *a) {
+static PetscErrorCode run_command(const fm_arguments *a, double begin, PetscBool *stopped) {
   const command_entry *entry;
   fm_run run;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&run, sizeof(run)));
   PetscCall(fm_cli_declare());
+  run.begin = begin;
   run.command = a->command[0] ? a->command : "help";
   run.argument = a->argument;
   PetscCall(find_command(run.command, &entry));
   PetscCall(open_run(&run, entry));
   PetscCall(entry->run(&run));
   PetscCall(close_run(&run, entry));
+  *stopped = run.stopped;
   fm_options_forget();
   PetscFunctionReturn(0);
 }
@@ -117,10 +121,13 @@ static PetscErrorCode start_petsc(fm_arguments *a) {
   PetscCall(fm_leave_prepare(MPI_COMM_WORLD));
   PetscCall(PetscInitialize(&a->argc, &a->argv, NULL, NULL));
   signal(SIGPIPE, SIG_DFL); /* fathom inspect FILE | head: no trace */
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a sentence */
   PetscFunctionReturn(0);
 }
 
 int fm_main(int argc, char **argv) {
+  const double begin = (double)time(NULL);
+  PetscBool stopped = PETSC_FALSE;
   const char *sentence;
   fm_arguments a;
   int failed;
@@ -132,7 +139,8 @@ int fm_main(int argc, char **argv) {
     a.argc = 1; /* PETSc must not read the options that are wrong */
     fm_leave_say(sentence);
   }
-  if (start_petsc(&a) || failed || run_command(&a) || PetscFinalize()) return fm_leave_with();
+  if (start_petsc(&a) || failed || run_command(&a, begin, &stopped) || PetscFinalize())
+    return fm_leave_with();
   fm_arguments_free(&a);
-  return 0;
+  return stopped ? FM_STOP_STATUS : 0;
 }

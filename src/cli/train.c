@@ -1,11 +1,10 @@
 /* The loop of pretrain and refine: evaluate, step, report, checkpoint. */
-#include "cli/resume.h"
+#include "cli/saver.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
-#include <errno.h>
+#include "fathom/stop.h"
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef struct {
   const fm_watch *watch;
@@ -13,12 +12,12 @@ typedef struct {
   double report, begin, *seconds;              /* wall time a step */
   double evaluating, evaluation; /* wall time of the evaluations so far; of one to come */
   PetscBool saved;               /* checkpoint.h5 holds the last step, without its evaluation */
+  fm_saver saver;
 } loop;
 
 PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resumed) {
-  char path[PETSC_MAX_PATH_LEN];
-  PetscBool wanted, exists;
-  PetscErrorCode error;
+  char path[PETSC_MAX_PATH_LEN], found[PETSC_MAX_PATH_LEN] = "";
+  PetscBool wanted;
   int64_t noted[6];
 
   PetscFunctionBegin;
@@ -26,30 +25,31 @@ PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resu
   PetscCall(fm_option_flag("resume", &wanted));
   if (!wanted) PetscFunctionReturn(0);
   PetscCall(fm_run_path(run, "checkpoint.h5", path));
-  PetscCall(fm_checkpoint_exists(run->comm.world, path, &exists));
-  if (!exists) {
+  PetscCall(fm_store_newest(run->comm.world, path, found));
+  if (!found[0]) {
     fm_log("-resume: no checkpoint '%s': starting fresh", path);
     PetscFunctionReturn(0);
   }
-  error = fm_run_resume_fits(run, trainer, path);
-  if (!error) error = fm_checkpoint_resume(trainer, path);
-  if (error) PetscCall(fm_resume_explain(run, "checkpoint", error));
-  PetscCall(error);
+  PetscCall(fm_run_resume_fits(run, trainer, found));
+  PetscCall(fm_checkpoint_resume(trainer, found));
   PetscCall(fm_lock_noted(run->lock, noted));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     trainer->ledger_spent[k] = PetscMax(trainer->ledger_spent[k], noted[k]);
-  fm_log("resumed '%s' at step %lld", path, (long long)trainer->step);
-  *resumed = PETSC_TRUE;
+  trainer->noted = noted[3];
+  fm_log("resumed '%s' at step %lld", found, (long long)trainer->step);
+  *resumed = run->resumed = PETSC_TRUE;
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode prepare(const fm_trainer *t, const fm_watch *watch, loop *l) {
+static PetscErrorCode prepare(const fm_run *run, const fm_trainer *t, const fm_watch *watch,
+                              loop *l) {
   PetscFunctionBegin;
-  *l = (loop){.watch = watch, .first = t->step};
-  l->last = t->in.schedule.steps;
+  *l = (loop){.watch = watch, .first = t->step, .last = t->in.schedule.steps};
   PetscCall(fm_option_integer_in("stop_after", 0, INT64_MAX, &l->stop));
   PetscCall(fm_option_integer_in("checkpoint_every", 1, INT64_MAX, &l->checkpoint_every));
   PetscCall(fm_option_real_in("report_seconds", 0., 1e9, &l->report));
+  PetscCall(fm_saver_prepare(run, &l->saver));
+  PetscCall(fm_run_time(run, fm_saver_cost(&l->saver)));
   if (l->stop) l->last = PetscMin(l->last, l->first + l->stop);
   l->saved = t->step && t->step == l->last ? PETSC_TRUE : PETSC_FALSE;
   l->begin = MPI_Wtime();
@@ -85,8 +85,9 @@ static PetscErrorCode evaluate_due(fm_trainer *t, loop *l) {
 
   PetscFunctionBegin;
   if (!evaluation_due(t, l->watch)) PetscFunctionReturn(0);
-  PetscCall(fm_history_append(t->history, "evaluation_step", (double)t->step));
   PetscCall(l->watch->evaluate(t, l->watch->context));
+  if (!t->all.stop)
+    PetscCall(fm_history_append(t->history, "evaluation_step", (double)t->step));
   seconds = MPI_Wtime() - begin;
   l->evaluating += seconds;
   l->evaluation = seconds / (!t->step && l->watch->first > 0. ? l->watch->first : 1.);
@@ -120,47 +121,26 @@ static void report(const fm_trainer *t, const loop *l, PetscBool last) {
               fm_history_last(t->history, "objective"), rate, last ? 0. : left, solves, failed);
 }
 
-/* ---- checkpoints ---- */
-
-static PetscErrorCode save(const fm_run *run, const fm_trainer *t) {
-  char path[PETSC_MAX_PATH_LEN];
-
-  PetscFunctionBegin;
-  PetscCall(fm_trainer_replicas_agree(t));
-  PetscCall(fm_run_path(run, "checkpoint.h5", path));
-  PetscCall(fm_checkpoint_save(t, path));
-  PetscFunctionReturn(0);
-}
-
-/* The checkpoint of the last step once more, with its evaluation: in its place, so that the
-   previous one stays that of an earlier step. */
-static PetscErrorCode save_evaluated(const fm_run *run, const fm_trainer *t) {
-  char path[PETSC_MAX_PATH_LEN], next[PETSC_MAX_PATH_LEN];
-  PetscMPIInt rank;
-  int failed = 0, worst;
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(run->comm.world, &rank));
-  PetscCall(fm_run_path(run, "checkpoint.h5", path));
-  PetscCall(fm_run_path(run, "checkpoint.evaluated.h5", next));
-  if (!rank) unlink(next); /* of a run that was killed here */
-  PetscCall(fm_checkpoint_save(t, next));
-  if (!rank && rename(next, path)) failed = errno;
-  PetscCall(fm_comm_agree(run->comm.world, failed, &worst));
-  fm_check(!worst, run->comm.world, PETSC_ERR_FILE_WRITE, "cannot rename '%s' to '%s': %s",
-           next, path, strerror(worst));
-  PetscFunctionReturn(0);
-}
+/* ---- the loop ---- */
 
 /* Before a long evaluation what is trained is put away. */
 static PetscErrorCode evaluate_and_save(fm_run *run, fm_trainer *t, loop *l) {
   PetscFunctionBegin;
   if (t->step == l->last && !l->saved && evaluation_due(t, l->watch)) {
-    PetscCall(save(run, t));
+    PetscCall(fm_saver_begin(run, t, PETSC_FALSE, &l->saver));
     l->saved = PETSC_TRUE;
   }
   PetscCall(evaluate_due(t, l));
   PetscFunctionReturn(0);
+}
+
+/* The longest of the last steps: what one more may take. */
+static double step_cost(const fm_trainer *t, const loop *l) {
+  double longest = 0.;
+
+  for (int64_t i = PetscMax(l->first, t->step - 8); i < t->step; i++)
+    longest = PetscMax(longest, l->seconds[i - l->first]);
+  return longest;
 }
 
 static PetscErrorCode one_step(fm_run *run, fm_trainer *t, loop *l) {
@@ -168,14 +148,39 @@ static PetscErrorCode one_step(fm_run *run, fm_trainer *t, loop *l) {
   int64_t noted[6] = {0};
 
   PetscFunctionBegin;
+  t->mine.needed = step_cost(t, l);
+  t->mine.save = fm_saver_due(&l->saver);
+  t->mine.trouble = fm_writer_failed(l->saver.writer) ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(fm_trainer_step(t));
   l->seconds[t->step - 1 - l->first] = MPI_Wtime() - begin;
   PetscCall(fm_history_append(t->timing, "step_seconds", l->seconds[t->step - 1 - l->first]));
   for (int k = 0; k < FM_SOLVE_KINDS; k++) noted[k] = t->ledger_spent[k];
+  noted[3] = t->step;
   if (noted[0]) PetscCall(fm_lock_note(run->lock, noted));
   report(t, l, PETSC_FALSE);
-  if (t->step % l->checkpoint_every == 0 && t->step < l->last) PetscCall(save(run, t));
+  if (t->all.trouble) PetscCall(fm_saver_finish(&l->saver));
+  if ((t->step % l->checkpoint_every == 0 || t->all.save) && t->step < l->last && !t->all.stop)
+    PetscCall(fm_saver_begin(run, t, PETSC_FALSE, &l->saver));
   PetscFunctionReturn(0);
+}
+
+/* The last checkpoint: with the evaluation in the place of the one without, so that the one
+   before
+   stays that of an earlier step. */
+static PetscErrorCode last_save(fm_run *run, fm_trainer *t, loop *l) {
+  PetscFunctionBegin;
+  PetscCall(fm_saver_begin(run, t, l->saved, &l->saver));
+  PetscCall(fm_saver_finish(&l->saver));
+  PetscFunctionReturn(0);
+}
+
+static void say_stopped(const fm_trainer *t) {
+  char age[64] = "";
+
+  if (fm_stop_age() > 0.)
+    snprintf(age, sizeof(age), ", %.2f s after the signal", fm_stop_age());
+  fm_log("stopped by %s at step %lld of %lld with a checkpoint%s: continue with -resume",
+         fm_stop_reason(), (long long)t->step, (long long)t->in.schedule.steps, age);
 }
 
 static int ascending(const void *a, const void *b) {
@@ -221,17 +226,21 @@ PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
   loop l;
 
   PetscFunctionBegin;
-  PetscCall(prepare(t, watch, &l));
+  PetscCall(prepare(run, t, watch, &l));
   PetscCall(evaluate_due(t, &l));
-  while (t->step < l.last) {
+  while (t->step < l.last && !t->all.stop) {
     PetscCall(one_step(run, t, &l));
-    PetscCall(evaluate_and_save(run, t, &l));
+    if (!t->all.stop) PetscCall(evaluate_and_save(run, t, &l));
   }
   if (t->step > l.first) report(t, &l, PETSC_TRUE);
-  PetscCall(l.saved ? save_evaluated(run, t) : save(run, t));
-  if (t->step < t->in.schedule.steps)
+  PetscCall(last_save(run, t, &l));
+  run->stopped = t->all.stop;
+  if (run->stopped)
+    say_stopped(t);
+  else if (t->step < t->in.schedule.steps)
     fm_log("stopped at step %lld of %lld: continue with -resume", (long long)t->step,
            (long long)t->in.schedule.steps);
+  fm_stop_ignore();
   PetscCall(results(run, t, &l));
   PetscCall(PetscFree(l.seconds));
   PetscFunctionReturn(0);

@@ -48,11 +48,14 @@ int64_t fm_sampler_total(const fm_sampler *s) {
 
 PetscErrorCode fm_sampler_count(fm_sampler *s) {
   fm_ledger mine = {{{0}}};
-  int64_t all[6];
+  int64_t sum[8], all[8];
 
   PetscFunctionBegin;
   if (s->in.op) PetscCall(fm_operator_ledger(s->in.op, &mine));
-  PetscCallMPI(MPI_Allreduce(mine.count, all, 6, MPI_INT64_T, MPI_SUM, s->in.comm->sample));
+  memcpy(sum, mine.count, 6 * sizeof(*sum));
+  memcpy(sum + 6, s->mine, 2 * sizeof(*sum));
+  PetscCallMPI(MPI_Allreduce(sum, all, 8, MPI_INT64_T, MPI_SUM, s->in.comm->sample));
+  memcpy(s->all, all + 6, 2 * sizeof(*all));
   for (int k = 0; k < 6; k++) s->ledger[k] = s->before[k] + all[k];
   for (int k = 0; k < FM_SOLVE_KINDS; k++) s->ledger_spent[k] = s->spent_before[k] + all[k];
   PetscFunctionReturn(0);

@@ -125,21 +125,12 @@ static PetscErrorCode write_draws(const fm_sampler *s, fm_store *store) {
   PetscFunctionReturn(0);
 }
 
-/* "DIR/chains.h5" to "DIR/chains.previous.h5". */
-static void previous_of(const char *path, char *previous, size_t length) {
-  const char *end = strrchr(path, '.');
-  const int stem = end && !strchr(end, '/') ? (int)(end - path) : (int)strlen(path);
-
-  snprintf(previous, length, "%.*s.previous%s", stem, path, path + stem);
-}
-
-PetscErrorCode fm_sampler_save(const fm_sampler *s, const char *path) {
+PetscErrorCode fm_sampler_save(const fm_sampler *s, const char *path, const fm_keep *keep) {
   const int64_t n = s->n;
-  char previous[PETSC_MAX_PATH_LEN];
+  fm_writer *writer;
   fm_store *store;
 
   PetscFunctionBegin;
-  previous_of(path, previous, sizeof(previous));
   PetscCall(fm_store_create(s->in.comm->world, path, &store));
   PetscCall(write_identity(s, store));
   for (int v = 0; v < FM_CHAIN_VECTORS; v++)
@@ -148,7 +139,8 @@ PetscErrorCode fm_sampler_save(const fm_sampler *s, const char *path) {
     PetscCall(write_states(s, scalar_name[k], k, 1, 1, store));
   if (s->tilt) PetscCall(write_tilt(s, store));
   if (s->kept) PetscCall(write_draws(s, store));
-  PetscCall(fm_store_commit(&store, previous));
+  PetscCall(fm_store_commit_begin(&store, keep, &writer));
+  PetscCall(fm_writer_finish(&writer, NULL));
   PetscFunctionReturn(0);
 }
 

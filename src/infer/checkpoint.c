@@ -45,6 +45,8 @@ static PetscErrorCode write_identity(const fm_trainer *t, fm_store *store) {
   PetscCall(fm_store_set_integer(store, "/state", "window", t->window));
   if (isfinite(t->best_value))
     PetscCall(fm_store_set_real(store, "/state", "best_value", t->best_value));
+  if (isfinite(t->best_objective))
+    PetscCall(fm_store_set_real(store, "/state", "best_objective", t->best_objective));
   PetscFunctionReturn(0);
 }
 
@@ -73,20 +75,11 @@ static PetscErrorCode write_ledger(const fm_trainer *t, fm_store *store) {
   PetscFunctionReturn(0);
 }
 
-/* "DIR/checkpoint.h5" to "DIR/checkpoint.previous.h5". */
-static void previous_of(const char *path, char *previous, size_t length) {
-  const char *end = strrchr(path, '.');
-  const int stem = end && !strchr(end, '/') ? (int)(end - path) : (int)strlen(path);
-
-  snprintf(previous, length, "%.*s.previous%s", stem, path, path + stem);
-}
-
-PetscErrorCode fm_checkpoint_save(const fm_trainer *t, const char *path) {
-  char previous[PETSC_MAX_PATH_LEN];
+PetscErrorCode fm_checkpoint_begin(const fm_trainer *t, const char *path, const fm_keep *keep,
+                                   fm_writer **writer) {
   fm_store *store;
 
   PetscFunctionBegin;
-  previous_of(path, previous, sizeof(previous));
   PetscCall(fm_store_create(t->in.comm->world, path, &store));
   PetscCall(write_identity(t, store));
   PetscCall(write_schedule(&t->in.schedule, store));
@@ -99,7 +92,16 @@ PetscErrorCode fm_checkpoint_save(const fm_trainer *t, const char *path) {
   PetscCall(fm_parts_write_theta(t->layout, "/adam_v", t->optimizer->v, store));
   PetscCall(fm_history_write(t->history, store, "/history"));
   PetscCall(fm_history_write(t->timing, store, "/timing"));
-  PetscCall(fm_store_commit(&store, previous));
+  PetscCall(fm_store_commit_begin(&store, keep, writer));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_checkpoint_save(const fm_trainer *t, const char *path, const fm_keep *keep) {
+  fm_writer *writer;
+
+  PetscFunctionBegin;
+  PetscCall(fm_checkpoint_begin(t, path, keep, &writer));
+  PetscCall(fm_writer_finish(&writer, NULL));
   PetscFunctionReturn(0);
 }
 
@@ -278,6 +280,10 @@ static PetscBool may_differ(const char *line) {
                                       "-stop_after ",
                                       "-report_seconds ",
                                       "-checkpoint_every ",
+                                      "-checkpoint_minutes ",
+                                      "-checkpoint_keep ",
+                                      "-time_limit ",
+                                      "-journal_",
                                       "-warm_start ",
                                       "-pairs ",
                                       "-at ",
@@ -322,6 +328,8 @@ static PetscErrorCode read_state(fm_trainer *t, fm_store *store) {
   t->window = (int)window;
   PetscCall(fm_store_has_attribute(store, "/state", "best_value", &best));
   if (best) PetscCall(fm_store_get_real(store, "/state", "best_value", &t->best_value));
+  PetscCall(fm_store_has_attribute(store, "/state", "best_objective", &best));
+  if (best) PetscCall(fm_store_get_real(store, "/state", "best_objective", &t->best_objective));
   for (int k = 0; k < 6; k++)
     PetscCall(fm_store_get_integer(store, "/ledger", ledger_name[k], &t->ledger[k]));
   for (int k = 0; k < 3; k++)

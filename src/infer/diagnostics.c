@@ -1,5 +1,6 @@
 #include "fathom/diagnostics.h"
 #include "fathom/pareto.h"
+#include "fathom/stop.h"
 #include <math.h>
 
 /* One block: x in the user's units and log w = log p(x, y) - log q(x), NaN for a failed sample.
@@ -135,20 +136,31 @@ static PetscErrorCode broadcast(const fm_comm *comm, fm_diagnosis *d) {
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Bcast(numbers, 9, MPI_DOUBLE, 0, comm->world));
-  *d = (fm_diagnosis){
-      (int64_t)numbers[0], (int64_t)numbers[1], numbers[2], numbers[3], numbers[4],
-      numbers[5],          numbers[6],          numbers[7], numbers[8], d->x,
-      d->log_weight};
+  *d = (fm_diagnosis){(int64_t)numbers[0], (int64_t)numbers[1], numbers[2], numbers[3],
+                      numbers[4],          numbers[5],          numbers[6], numbers[7],
+                      numbers[8],          d->stopped,          d->x,       d->log_weight};
+  PetscFunctionReturn(0);
+}
+
+/* Whether this rank's space is to go on; a word among its ranks for each block. */
+static PetscErrorCode go_on(const fm_target *target, PetscBool *stopped) {
+  int worst;
+
+  PetscFunctionBegin;
+  PetscCall(fm_comm_agree(target->comm->space, fm_stop_wanted(0.), &worst));
+  *stopped = worst ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(0);
 }
 
 /* My blocks of all samples, whose size never depends on the ranks; each rank's arrays in sample
-   order. */
+   order. A rank that is to stop leaves its other blocks at zero, and *stopped says so on all.
+   */
 static PetscErrorCode run_blocks(fm_target *target, fm_transport *t, const fm_real *theta,
                                  fm_rng rng, int64_t count, double **x, double **j,
-                                 double **logw, int64_t *mine) {
+                                 double **logw, int64_t *mine, PetscBool *stopped) {
   const int64_t most = fm_transport_block(t);
   int64_t first, blocks, begin;
+  int any;
   block b;
 
   PetscFunctionBegin;
@@ -159,10 +171,15 @@ static PetscErrorCode run_blocks(fm_target *target, fm_transport *t, const fm_re
   PetscCall(fm_calloc(*mine, j));
   PetscCall(fm_calloc(*mine, logw));
   PetscCall(block_create(t->n, most, &b));
-  for (int64_t at = 0; at < *mine; at += most)
+  *stopped = PETSC_FALSE;
+  for (int64_t at = 0; at < *mine && !*stopped; at += most) {
     PetscCall(block_run(&b, target, t, theta, rng, begin + at, PetscMin(most, *mine - at),
                         *x + at * t->n, *j + at, *logw + at));
+    PetscCall(go_on(target, stopped));
+  }
   PetscCall(block_destroy(&b));
+  PetscCall(fm_comm_agree(target->comm->world, *stopped, &any));
+  *stopped = any ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(0);
 }
 
@@ -178,8 +195,15 @@ PetscErrorCode fm_diagnose(fm_target *target, fm_transport *t, const fm_real *th
   PetscFunctionBegin;
   PetscCall(PetscMemzero(d, sizeof(*d)));
   PetscCall(fm_operator_set_purpose(target->op, FM_DIAGNOSTIC, &purpose));
-  PetscCall(run_blocks(target, t, theta, (fm_rng){seed, stream}, count, &x, &j, &logw, &mine));
+  PetscCall(run_blocks(target, t, theta, (fm_rng){seed, stream}, count, &x, &j, &logw, &mine,
+                       &d->stopped));
   PetscCall(fm_operator_set_purpose(target->op, purpose, NULL));
+  if (d->stopped) {
+    PetscCall(PetscFree(x));
+    PetscCall(PetscFree(j));
+    PetscCall(PetscFree(logw));
+    PetscFunctionReturn(0);
+  }
   PetscCall(gather(sample, t->n, mine, count, &x));
   PetscCall(gather(sample, 1, mine, count, &j));
   PetscCall(gather(sample, 1, mine, count, &logw));

@@ -16,7 +16,7 @@
 #include "fathom/energy_impl.h"
 #include "fathom/gather.h"
 #include "fathom/share.h"
-#include "infer/shots.h"
+#include "infer/likelihood_journal.h"
 #include <math.h>
 
 const fm_option fm_energy_likelihood_options[] = {
@@ -29,6 +29,13 @@ const fm_option fm_energy_likelihood_options[] = {
     {"shots_encode", FM_OPTION_INTEGER, "0", "refine check",
      "supershots of all shots with random signs, for each sample of a training step, instead "
      "of single shots; 0: none"},
+    {"journal_min_seconds", FM_OPTION_REAL, "10", "refine",
+     "solves that take longer are kept in OUT/journal until the next checkpoint, so that a run "
+     "that is killed need not make them again; 0: all solves"},
+    {"journal_sync_seconds", FM_OPTION_REAL, "30", "refine",
+     "interval of the journal's fsync: what the loss of a node may cost"},
+    {"journal_gib", FM_OPTION_REAL, "16", "refine",
+     "most that the journal may hold, all ranks together; 0: no journal"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
 typedef struct {
@@ -52,6 +59,7 @@ typedef struct likelihood {
   double *gradient;  /* [n], on every rank */
   double *adjoint;   /* [n], of one solve */
   double *other;     /* [n], of another group's */
+  fm_recall recall;  /* solves of a job that was killed */
   int64_t reasons;   /* samples that there is room for in reason */
   words *reason;     /* why a sample of the last evaluation failed */
 } likelihood;
@@ -119,8 +127,8 @@ static PetscErrorCode adjoint(likelihood *lk, int64_t n) {
 
 /* Forward, misfit and, where wanted, adjoint of solve i of the plan, by the ranks of this
    group; ok is agreed among them. */
-static PetscErrorCode solve(likelihood *lk, int64_t i, int64_t n, PetscBool wanted,
-                            fm_exact *sum, PetscBool *ok) {
+static PetscErrorCode make_solve(likelihood *lk, int64_t i, int64_t n, PetscBool wanted,
+                                 fm_exact *sum, PetscBool *ok) {
   PetscBool good;
   int bad;
 
@@ -134,6 +142,24 @@ static PetscErrorCode solve(likelihood *lk, int64_t i, int64_t n, PetscBool want
   PetscCall(fm_comm_agree(PetscObjectComm((PetscObject)lk->d), !good, &bad));
   *ok = bad ? PETSC_FALSE : PETSC_TRUE;
   if (*ok && wanted) PetscCall(adjoint(lk, n));
+  PetscFunctionReturn(0);
+}
+
+/* The same, by the journal where it has it. */
+static PetscErrorCode solve(likelihood *lk, int64_t i, int64_t n, PetscBool wanted,
+                            fm_exact *sum, PetscBool *ok) {
+  const double begin = MPI_Wtime();
+  fm_exact mine = {0, 0};
+  PetscBool found;
+
+  PetscFunctionBegin;
+  PetscCall(fm_recall_take(&lk->recall, lk->shots, i, n, sum, lk->adjoint, &found));
+  if (found) PetscFunctionReturn(0);
+  PetscCall(make_solve(lk, i, n, wanted, &mine, ok));
+  if (!*ok) PetscFunctionReturn(0);
+  sum->hi += mine.hi;
+  sum->lo += mine.lo;
+  PetscCall(fm_recall_keep(&lk->recall, MPI_Wtime() - begin, n, mine, lk->adjoint));
   PetscFunctionReturn(0);
 }
 
@@ -234,6 +260,32 @@ const char *fm_likelihood_reason(const fm_energy *e, int64_t s) {
   return s < lk->reasons ? lk->reason[s].text : "";
 }
 
+PetscErrorCode fm_likelihood_attach(fm_energy *e, fm_journal *journal) {
+  likelihood *lk = (likelihood *)e->data;
+  fm_recall *r = &lk->recall;
+  int64_t n, m;
+
+  PetscFunctionBegin;
+  PetscCall(fm_operator_sizes(lk->op, &n, &m));
+  PetscCall(
+      fm_recall_attach(r, journal, lk->space, PetscObjectComm((PetscObject)lk->x), lk->op));
+  r->run = fm_recall_hash(r->run, lk->y, (size_t)m * sizeof(*lk->y));
+  r->run = fm_recall_hash(r->run, lk->sigma, (size_t)m * sizeof(*lk->sigma));
+  r->run = fm_recall_hash(r->run, lk->counts, (size_t)m * sizeof(*lk->counts));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_likelihood_recalled(fm_energy *e, int64_t *solves) {
+  likelihood *lk = (likelihood *)e->data;
+
+  PetscFunctionBegin;
+  *solves = lk->recall.taken;
+  lk->recall.taken = 0;
+  if (!lk->recall.journal) PetscFunctionReturn(0);
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, solves, 1, MPI_INT64_T, MPI_SUM, lk->space));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode likelihood_evaluate(fm_energy *e, fm_key key, int64_t nb,
                                           const fm_real *x, double *value, fm_real *x_bar,
                                           PetscBool *ok) {
@@ -243,6 +295,7 @@ static PetscErrorCode likelihood_evaluate(fm_energy *e, fm_key key, int64_t nb,
   PetscCall(reserve_reasons(lk, nb));
   for (int64_t s = 0; s < nb; s++) {
     PetscCall(fm_shots_plan(lk->shots, key.seed, key.step, key.sample[s]));
+    fm_recall_begin(&lk->recall, &key, s, e->n, x + s * e->n, x_bar ? PETSC_TRUE : PETSC_FALSE);
     PetscCall(evaluate_one(lk, e->n, x + s * e->n, &value[s], x_bar ? x_bar + s * e->n : NULL,
                            &ok[s]));
     PetscCall(PetscStrncpy(lk->reason[s].text, ok[s] ? "" : fm_operator_reason(lk->op),

@@ -82,6 +82,7 @@ static PetscErrorCode generate(posterior *p, const fm_real *theta, int64_t nb, f
 static PetscErrorCode evaluate(posterior *p, int64_t step, int64_t nb, fm_share *share) {
   fm_target *target = p->in.target;
   fm_ledger before, after;
+  int64_t recalled;
 
   PetscFunctionBegin;
   PetscCall(fm_operator_ledger(target->op, &before));
@@ -91,6 +92,8 @@ static PetscErrorCode evaluate(posterior *p, int64_t step, int64_t nb, fm_share 
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     fm_share_add_count(share, FM_COUNT_SOLVES + k,
                        after.count[FM_USEFUL][k] - before.count[FM_USEFUL][k]);
+  PetscCall(fm_likelihood_recalled(target->energy[0], &recalled));
+  fm_share_add_count(share, FM_COUNT_RECALLED, recalled);
   PetscFunctionReturn(0);
 }
 

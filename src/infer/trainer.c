@@ -1,4 +1,5 @@
 #include "fathom/trainer.h"
+#include "fathom/stop.h"
 #include <math.h>
 #include <zlib.h>
 
@@ -12,7 +13,7 @@ PetscErrorCode fm_trainer_create(const fm_trainer_inputs *inputs, fm_trainer **t
   t->layout = fm_flow_layout(inputs->transport->flow);
   n = t->layout->size;
   t->window = FM_SHARE_WINDOW;
-  t->best_value = INFINITY;
+  t->best_value = t->best_objective = INFINITY;
   PetscCall(fm_calloc(n, &t->theta));
   PetscCall(fm_calloc(n, &t->average));
   PetscCall(fm_calloc(n, &t->grad));
@@ -41,6 +42,25 @@ PetscErrorCode fm_trainer_destroy(fm_trainer **trainer) {
   PetscFunctionReturn(0);
 }
 
+/* What this rank wishes, for the sum over the ranks. Those of one space go different ways in
+   it,
+   and need one word. */
+static PetscErrorCode add_wishes(fm_trainer *t) {
+  int wish[] = {fm_stop_wanted(t->mine.needed), t->mine.save, t->mine.trouble};
+  PetscMPIInt size;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(t->in.comm->space, &size));
+  if (size > 1)
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, wish, 3, MPI_INT, MPI_MAX, t->in.comm->space));
+  for (int k = 0; k < 3; k++) fm_share_add_count(t->share, FM_COUNT_STOP + k, wish[k]);
+  PetscFunctionReturn(0);
+}
+
+static PetscBool said(const fm_trainer *t, int count) {
+  return fm_share_count(t->share, count) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 /* My micro-batches of this step into the share, then everybody's verdict on them, the same on
    every rank. */
 static PetscErrorCode gather(fm_trainer *t) {
@@ -53,6 +73,7 @@ static PetscErrorCode gather(fm_trainer *t) {
   for (int64_t i = first; i < first + count; i++)
     PetscCall(fm_objective_add(t->in.objective, t->theta, t->step, i * micro,
                                PetscMin(micro, batch - i * micro), t->share));
+  PetscCall(add_wishes(t));
   PetscCall(fm_share_reduce(t->share, t->in.comm->sample));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     t->ledger_spent[k] += fm_share_count(t->share, FM_COUNT_SOLVES + k);
@@ -127,6 +148,11 @@ static PetscErrorCode recover(fm_trainer *t) {
   PetscFunctionReturn(0);
 }
 
+/* Solves of this kind that a job which was killed had made. */
+static int64_t recalled(const fm_trainer *t, int kind) {
+  return kind == FM_SOLVE_J ? 0 : fm_share_count(t->share, FM_COUNT_RECALLED);
+}
+
 PetscErrorCode fm_trainer_step(fm_trainer *t) {
   const double rate = fm_schedule_rate(&t->in.schedule, t->step);
   double norm;
@@ -143,9 +169,14 @@ PetscErrorCode fm_trainer_step(fm_trainer *t) {
   PetscCall(fm_optimizer_step(t->optimizer, t->step, rate, t->grad, t->theta, &norm));
   fm_average_update(t->layout->size, t->step, t->in.average_power, t->theta, t->average);
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
-    t->ledger[k] += fm_share_count(t->share, FM_COUNT_SOLVES + k);
+    t->ledger[k] += fm_share_count(t->share, FM_COUNT_SOLVES + k) + recalled(t, k);
+  for (int k = 0; k < FM_SOLVE_KINDS && t->step >= t->noted; k++)
+    t->ledger_spent[k] += recalled(t, k);
   PetscCall(record(t, rate, norm));
   t->step++;
+  t->all.stop = said(t, FM_COUNT_STOP);
+  t->all.save = said(t, FM_COUNT_SAVE);
+  t->all.trouble = said(t, FM_COUNT_TROUBLE);
   PetscCall(recover(t));
   PetscFunctionReturn(0);
 }

@@ -1,0 +1,63 @@
+#define _GNU_SOURCE
+#include "fathom/stop.h"
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+static const int signals[] = {SIGTERM, SIGUSR1, SIGINT};
+enum { SIGNALS = sizeof(signals) / sizeof(signals[0]) };
+
+static volatile sig_atomic_t came; /* the first signal */
+static struct timespec came_at;
+static double end_of_time;
+static PetscBool late; /* the clock was the reason */
+
+static void keep(int number) {
+  if (came) _exit(128 + number);
+  clock_gettime(CLOCK_MONOTONIC, &came_at);
+  came = number;
+}
+
+void fm_stop_watch(void) {
+  struct sigaction action = {.sa_handler = keep, .sa_flags = SA_RESTART};
+
+  sigemptyset(&action.sa_mask);
+  for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &action, NULL);
+}
+
+void fm_stop_ignore(void) {
+  for (int i = 0; i < SIGNALS; i++) signal(signals[i], SIG_DFL);
+  came = 0;
+  late = PETSC_FALSE;
+}
+
+void fm_stop_set_end(double end) { end_of_time = end; }
+
+double fm_stop_end(void) { return end_of_time; }
+
+int fm_stop_wanted(double needed) {
+  struct timespec now;
+
+  if (came || late) return 1;
+  if (end_of_time <= 0.) return 0;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec + needed > end_of_time) late = PETSC_TRUE;
+  return late ? 1 : 0;
+}
+
+double fm_stop_age(void) {
+  struct timespec now;
+
+  if (!came) return 0.;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - came_at.tv_sec) + 1e-9 * (double)(now.tv_nsec - came_at.tv_nsec);
+}
+
+const char *fm_stop_reason(void) {
+  switch (came) {
+  case SIGTERM: return "SIGTERM";
+  case SIGUSR1: return "SIGUSR1";
+  case SIGINT: return "SIGINT";
+  default: return late ? "the time limit" : "another rank's wish";
+  }
+}
