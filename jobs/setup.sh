@@ -43,6 +43,8 @@ python3-numpy       python:numpy
 python3-scipy       python:scipy
 python3-h5py        python:h5py
 python3-sklearn     python:sklearn
+slurm-wlm           command:slurmctld
+munge               command:munged
 "
 
 fathom_say() { printf '%s\n' "fathom: $*"; }
