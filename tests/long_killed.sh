@@ -43,11 +43,15 @@ start() {
 }
 # up DIR - the job's ranks are through MPI_Init (an mpirun whose ranks are all killed in it may wait for ever)
 up() { (($(wc -l <"$1.log") > lines)); }
-# gone JOB DIR - wait for it, 15 s at most; its status in $status
-gone() {
-  local since=$SECONDS
+# finished JOB - wait for it; its status in $status
+finished() {
   status=0
   wait "$1" || status=$?
+}
+# gone JOB DIR - the same of one that something has happened to
+gone() {
+  local since=$SECONDS
+  finished "$1"
   ((SECONDS - since <= 10)) || bad "$2: ended within 10 s, not $((SECONDS - since))"
 }
 identical() { [[ $(print_of "$1/checkpoint.h5" "${trained[@]}") == "$reference" ]]; }
@@ -69,7 +73,7 @@ for ((k = 0; k < kills; k++)); do
   gone "$job" "$dir"
   [[ -e $dir/checkpoint.h5 ]] || early=$((early + 1))
   start $((1 + RANDOM % 4)) "$dir" "${journal[@]}"
-  gone "$job" "$dir"
+  finished "$job"
   if [[ $status == 0 ]] && identical "$dir"; then right=$((right + 1)); else bad "$dir: see $(tail -n 3 "$dir.log")"; fi
   more=$(($(ledger "$dir" spent_F) - $(ledger whole spent_F)))
   ((k % 2 == 0 || more <= worst)) || worst=$more
@@ -129,7 +133,7 @@ if ((full)) && mount -t tmpfs -o size=4m tmpfs disk 2>/dev/null; then
     if [[ $status == 0 ]]; then said=1; fi # it had ended
     rm -f disk/filler
     start $((1 + RANDOM % 4)) disk/run
-    gone "$job" "disk $k"
+    finished "$job"
     if [[ $whole_one == yes && $said == 1 && $status == 0 ]] && identical disk/run; then right=$((right + 1)); else
       bad "full disk $k on $ranks ranks: checkpoint whole: $whole_one, sentences: $said, then $status: $(tail -n 3 disk/run.log)"
     fi
