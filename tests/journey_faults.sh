@@ -52,7 +52,7 @@ begin memory 1 -v $((peak - 60000))
 since=$SECONDS
 over memory "no memory on rank 1" "(out of memory|memory)"
 
-for way in SEGV KILL ABRT; do
+for way in SEGV KILL; do
   begin crash none none 0
   await 60 saved crash
   kill -$way "$(cat crash/pid.2)"
