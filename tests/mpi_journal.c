@@ -3,8 +3,8 @@
    one rank, in one group of several, with drawn and with encoded shots. */
 #include "energy_cases.h"
 #include "fathom/likelihood.h"
-#include "fathom/operator_impl.h"
 #include "io_test.h"
+#include "shots_toy.h"
 
 static const fm_journal_limits all = {0., 1e9, 1e9};
 
@@ -127,78 +127,6 @@ static void shares_of_the_room(void **state) {
 
 /* ---- solves, of a toy whose ranks make shots by themselves ---- */
 
-#define SHOTS 5
-
-typedef struct toy {
-  double x[3], sign[SHOTS];
-  PetscBool encoded;
-} toy;
-
-static double weight(const toy *t, PetscInt p, PetscInt part) {
-  return t->encoded ? t->sign[p] : p == part;
-}
-
-/* d_k = sum_p w_p sin(p + k + x_k) / 3 */
-static PetscErrorCode toy_linearize(fm_operator *op, PetscInt part, Vec x, Vec d,
-                                    PetscBool *ok) {
-  toy *t = (toy *)op->data;
-  const double *in;
-  double *out;
-
-  fm_ok(VecGetArrayRead(x, &in));
-  fm_ok(VecGetArray(d, &out));
-  memcpy(t->x, in, sizeof(t->x));
-  for (int k = 0; k < 2; k++) {
-    out[k] = 0;
-    for (PetscInt p = 0; p < SHOTS; p++) out[k] += weight(t, p, part) * sin(p + k + in[k]) / 3;
-  }
-  fm_ok(VecRestoreArray(d, &out));
-  fm_ok(VecRestoreArrayRead(x, &in));
-  return 0;
-}
-
-static PetscErrorCode toy_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx) {
-  const toy *t = (const toy *)op->data;
-  const double *in;
-  double *out;
-
-  fm_ok(VecZeroEntries(gx));
-  fm_ok(VecGetArrayRead(dd, &in));
-  fm_ok(VecGetArray(gx, &out));
-  for (int k = 0; k < 2; k++)
-    for (PetscInt p = 0; p < SHOTS; p++)
-      out[k] += weight(t, p, part) * in[k] * cos(p + k + t->x[k]) / 3;
-  fm_ok(VecRestoreArray(gx, &out));
-  fm_ok(VecRestoreArrayRead(dd, &in));
-  return 0;
-}
-
-static PetscErrorCode toy_vecs(fm_operator *op, PetscInt p, Vec *x, Vec *d) {
-  fm_ok(VecCreateSeq(PETSC_COMM_SELF, 3, x));
-  fm_ok(VecCreateSeq(PETSC_COMM_SELF, 2, d));
-  return 0;
-}
-
-static PetscErrorCode toy_range(fm_operator *op, PetscInt p, int64_t *first, int64_t *count) {
-  *first = 2 * p;
-  *count = 2;
-  return 0;
-}
-
-static PetscErrorCode toy_encode(fm_operator *op, const double *sign) {
-  toy *t = (toy *)op->data;
-
-  t->encoded = sign ? PETSC_TRUE : PETSC_FALSE;
-  if (sign) memcpy(t->sign, sign, sizeof(t->sign));
-  return 0;
-}
-
-static const fm_operator_ops toy_ops = {.linearize = toy_linearize,
-                                        .vjp = toy_vjp,
-                                        .create_vecs = toy_vecs,
-                                        .part_range = toy_range,
-                                        .encode = toy_encode};
-
 typedef struct fixture {
   fm_comm comm;
   fm_operator op;
@@ -211,6 +139,7 @@ static void make(fixture *f, MPI_Comm space, const char *option, const char *noi
   PetscMPIInt size;
 
   memset(f, 0, sizeof(*f));
+  f->t.fails = -1;
   fm_ok(fm_operators_declare_options());
   fm_ok(fm_energies_declare_options());
   MPI_Comm_size(space, &size);
@@ -449,7 +378,7 @@ static void other_data_find_nothing(void **state) {
   assert_int_equal(found_by(&f), 0);
   end(&f);
   write_all();
-  fm_ok(PetscOptionsSetValue(NULL, "-data_mask", "1,1,1,1,1,1,1,1,1,0"));
+  fm_ok(PetscOptionsSetValue(NULL, "-data_mask", "1,1,1,1,1,1,1,1,1,1,1,0"));
   make(&f, PETSC_COMM_WORLD, NULL, "0.5");
   fm_ok(PetscOptionsClearValue(NULL, "-data_mask"));
   assert_int_equal(found_by(&f), 0);
