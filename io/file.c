@@ -117,16 +117,21 @@ static void keep_previous(const char *path, const char *previous, fm_verdict *v)
     fail_step(v, "keep the old file as", previous, errno); /* no hard links here */
 }
 
-void fm_file_previous(const char *path, int k, char name[PETSC_MAX_PATH_LEN]) {
+void fm_file_variant(const char *path, const char *word, char name[PETSC_MAX_PATH_LEN]) {
   const char *end = strrchr(path, '.');
   const int stem = end && !strchr(end, '/') ? (int)(end - path) : (int)strlen(path);
 
+  snprintf(name, PETSC_MAX_PATH_LEN, "%.*s.%s%s", stem, path, word, path + stem);
+}
+
+void fm_file_previous(const char *path, int k, char name[PETSC_MAX_PATH_LEN]) {
+  char word[32] = "previous";
+
+  if (k > 1) snprintf(word, sizeof(word), "previous%d", k);
   if (k == 0)
     snprintf(name, PETSC_MAX_PATH_LEN, "%s", path);
-  else if (k == 1)
-    snprintf(name, PETSC_MAX_PATH_LEN, "%.*s.previous%s", stem, path, path + stem);
   else
-    snprintf(name, PETSC_MAX_PATH_LEN, "%.*s.previous%d%s", stem, path, k, path + stem);
+    fm_file_variant(path, word, name);
 }
 
 /* Each older file one place on, the last one out. */
@@ -152,22 +157,34 @@ static void remove_from(const char *path, int64_t first) {
   }
 }
 
-/* `name` becomes another name of `path`, where the file system has such. */
-static void name_too(const char *path, const char *name, fm_verdict *v) {
+/* The newest file of another run. */
+static void put_aside(const char *path, const char *aside, fm_verdict *v) {
+  char name[PETSC_MAX_PATH_LEN];
+
+  for (int k = 0; k < FM_FILE_KEPT; k++) {
+    fm_file_previous(path, k, name);
+    if (access(name, F_OK)) continue;
+    keep_previous(name, aside, v);
+    return;
+  }
+}
+
+/* `name` becomes another name of `path`, where the file system has such; a luxury that may
+   fail. */
+static void name_too(const char *path, const char *name) {
   char next[PETSC_MAX_PATH_LEN];
 
   snprintf(next, sizeof(next), "%s.tmp", name);
   unlink(next);
-  if (!link(path, next)) {
-    if (rename(next, name)) fail_step(v, "rename to", name, errno);
-  } else if (errno != EPERM && errno != EOPNOTSUPP)
-    fail_step(v, "link to", next, errno);
+  if (!link(path, next) && rename(next, name)) unlink(next);
 }
 
 void fm_file_publish_kept(const char *temporary, const char *path, const fm_keep *keep,
                           fm_verdict *v) {
+  char name[PETSC_MAX_PATH_LEN];
+
   if (keep->aside)
-    keep_previous(path, keep->aside, v);
+    put_aside(path, keep->aside, v);
   else
     rotate(path, keep->files, v);
   if (v->code)
@@ -176,7 +193,12 @@ void fm_file_publish_kept(const char *temporary, const char *path, const fm_keep
     fm_file_publish(temporary, path, NULL, v);
   if (v->code) return;
   if (keep->files) remove_from(path, keep->aside ? 1 : keep->files);
-  if (keep->best) name_too(path, keep->best, v);
+  if (keep->best)
+    name_too(path, keep->best);
+  else if (keep->aside) {
+    fm_file_variant(path, "best", name);
+    unlink(name);
+  }
 }
 
 void fm_file_publish(const char *temporary, const char *path, const char *previous,

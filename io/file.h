@@ -1,5 +1,5 @@
-/* Files that are whole or absent: a new content goes to PATH.tmp, to the disk, and only then
-   to PATH. POSIX alone, no MPI, no HDF5. All functions are for one rank and report through a
+/* Files that are whole or absent: a new content goes to PATH.tmp, to the disk, and only then to
+   PATH. POSIX alone, no MPI, no HDF5. All functions are for one rank and report through a
    verdict. */
 #ifndef FATHOM_IO_FILE_H
 #define FATHOM_IO_FILE_H
@@ -29,14 +29,15 @@ void fm_file_flush(const char *path, fm_verdict *v);
 void fm_file_publish(const char *temporary, const char *path, const char *previous,
                      fm_verdict *v);
 
+/* fm_file_variant - "a.h5", "best" to "a.best.h5". */
+void fm_file_variant(const char *path, const char *word, char name[PETSC_MAX_PATH_LEN]);
+
 /* fm_file_previous - the name of the k-th file before `path`: "a.h5", 1 to "a.previous.h5", 2
-   to
-   "a.previous2.h5"; 0: `path` itself. */
+   to "a.previous2.h5"; 0: `path` itself. */
 void fm_file_previous(const char *path, int k, char name[PETSC_MAX_PATH_LEN]);
 
 /* fm_file_publish_kept - fm_file_publish, the old files kept as `keep` says. At every moment
-   `path`
-   is whole, and so is each older file under one of its names. */
+   `path` is whole, and so is each older file under one of its names. */
 void fm_file_publish_kept(const char *temporary, const char *path, const fm_keep *keep,
                           fm_verdict *v);
 

@@ -4,8 +4,10 @@
 #include "verdict.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -112,6 +114,21 @@ static PetscErrorCode read_index(fm_journal *j, PetscBool keep) {
   PetscFunctionReturn(0);
 }
 
+/* Not more than half of what is free now: checkpoints need room, too. */
+static PetscErrorCode leave_room(fm_journal *j) {
+  char copy[PETSC_MAX_PATH_LEN];
+  struct statvfs disk;
+
+  PetscFunctionBegin;
+  PetscCall(PetscStrncpy(copy, j->folder, sizeof(copy)));
+  if (!j->rank && !statvfs(dirname(copy), &disk))
+    j->limits.bytes =
+        PetscMin(j->limits.bytes,
+                 (double)j->inherited + 0.5 * (double)disk.f_bavail * (double)disk.f_frsize);
+  PetscCallMPI(MPI_Bcast(&j->limits.bytes, 1, MPI_DOUBLE, 0, j->comm));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_journal_open(MPI_Comm comm, const char *folder, PetscBool keep,
                                const fm_journal_limits *limits, fm_journal **out) {
   fm_journal *j;
@@ -128,6 +145,7 @@ PetscErrorCode fm_journal_open(MPI_Comm comm, const char *folder, PetscBool keep
   PetscCallMPI(MPI_Comm_size(comm, &j->size));
   PetscCall(PetscStrncpy(j->folder, folder, sizeof(j->folder)));
   PetscCall(read_index(j, keep));
+  PetscCall(leave_room(j));
   if (j->tally.found || j->tally.damaged)
     fm_log("journal: %lld finished solves found in '%s', %lld damaged records left out",
            (long long)j->tally.found, folder, (long long)j->tally.damaged);
@@ -186,7 +204,7 @@ static int reader(fm_journal *j, int64_t f) {
   if (j->open == f) return j->reading;
   if (j->reading >= 0) close(j->reading);
   fm_journal_path(j->folder, &j->index.file[f], path, sizeof(path));
-  j->reading = open(path, O_RDONLY | O_CLOEXEC);
+  j->reading = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   j->open = f;
   return j->reading;
 }

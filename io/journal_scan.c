@@ -141,7 +141,7 @@ static int open_file(const char *folder, fm_journal_file *file) {
   int fd;
 
   fm_journal_path(folder, file, path, sizeof(path));
-  fd = open(path, O_RDONLY | O_CLOEXEC);
+  fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &status))
     fm_warn("cannot read '%s': %s; its solves will be made again", path, strerror(errno));
   else

@@ -14,8 +14,17 @@ static PetscBool is_whole(const char *path, fm_verdict *v) {
   return v->code ? PETSC_FALSE : PETSC_TRUE;
 }
 
+/* What is damaged leaves the row, so that it is not kept in the place of a whole one. */
+static void leave_row(const char *name) {
+  char damaged[PETSC_MAX_PATH_LEN];
+
+  fm_file_variant(name, "damaged", damaged);
+  if (!rename(name, damaged)) fm_warn("it is now '%s'", damaged);
+}
+
 static void search(const char *path, char found[PETSC_MAX_PATH_LEN], fm_verdict *v) {
-  char name[PETSC_MAX_PATH_LEN];
+  char name[PETSC_MAX_PATH_LEN], best[PETSC_MAX_PATH_LEN];
+  PetscBool damaged[FM_FILE_KEPT] = {PETSC_FALSE};
   fm_verdict first = {0};
 
   found[0] = 0;
@@ -28,12 +37,19 @@ static void search(const char *path, char found[PETSC_MAX_PATH_LEN], fm_verdict 
       snprintf(found, PETSC_MAX_PATH_LEN, "%s", name);
     } else {
       fm_warn("skipped: %s", fault.text);
+      damaged[k] = PETSC_TRUE;
       if (!first.code) first = fault;
     }
   }
-  if (!found[0] && first.code)
-    fm_fail(v, first.code, "%.900s; no file before it is whole: begin anew without -resume",
-            first.text);
+  for (int k = 0; k < FM_FILE_KEPT && found[0]; k++) {
+    fm_file_previous(path, k, name);
+    if (damaged[k]) leave_row(name);
+  }
+  if (found[0] || !first.code) return;
+  fm_file_variant(path, "best", best);
+  fm_fail(v, first.code, "%.900s; no file before it is whole: begin anew without -resume%s%s%s",
+          first.text, access(best, F_OK) ? "" : ", perhaps with -warm_start '",
+          access(best, F_OK) ? "" : best, access(best, F_OK) ? "" : "'");
 }
 
 PetscErrorCode fm_store_newest(MPI_Comm comm, const char *path,

@@ -1,6 +1,6 @@
 /* The end of an image's commit, by a plain POSIX thread: it is handed bytes and names, and
-   knows
-   neither MPI nor HDF5. One write at a time a process: training waits for the one before. */
+   knows neither MPI nor HDF5. One write at a time a process: training waits for the one
+   before. */
 #define _GNU_SOURCE
 #include "file.h"
 #include "h5.h"

@@ -14,20 +14,21 @@
 #   FATHOM_PROGRAM, FATHOM_RANKS_PER_SAMPLE, FATHOM_LAUNCH   as in jobs/run.sbatch
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-seeds='' out='' case=''
+seeds='' out='' case='' words=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     -seeds | -out)
       [[ $# -ge 2 ]] || { echo "jobs/chain.sh: $1 needs a value" >&2; exit 2; }
       if [[ $1 == -seeds ]]; then seeds=$2; else out=$2; fi
-      shift 2 ;;
-    -*) break ;;
-    *)
-      [[ -z $case ]] || break
-      case=$1
       shift ;;
+    -*) words+=("$1") ;;
+    *) if [[ -z $case && ${#words[@]} == 0 ]]; then case=$1; else words+=("$1"); fi ;;
   esac
+  shift
 done
+program=${FATHOM_PROGRAM:-$(command -v fathom || printf '%s' build/fathom)}
+[[ -x $(command -v "$program") ]] \
+  || { echo "jobs/chain.sh: no program '$program': build it (bash jobs/setup.sh), put it into PATH or set FATHOM_PROGRAM" >&2; exit 1; }
 command -v sbatch >/dev/null || { echo "jobs/chain.sh: no sbatch here: this is for a cluster with Slurm" >&2; exit 1; }
 for file in pairs pretrain refine; do
   [[ -f $case/$file.yaml ]] || { echo "jobs/chain.sh: no '$case/$file.yaml': name a folder with pairs.yaml, pretrain.yaml, refine.yaml" >&2; exit 2; }
@@ -41,7 +42,7 @@ each=(-seed 1) depend=afterok logs=$out dir=$out
 if [[ -n $seeds ]]; then
   each=(-seed %a) depend=aftercorr dir=$out/seed-%a
 fi
-each+=("$@")
+each+=("${words[@]}")
 read -ra chosen <<<"${FATHOM_SBATCH:-}"
 
 # submit COMMAND OPTION... - after the job before; its id in $before

@@ -91,6 +91,16 @@ status=0
 FATHOM_END_TIME=$(($(date +%s) + 5)) launch 1 double "${refine[@]}" -epochs 100000 -resume -out limit </dev/null >limit.log 2>&1 \
   || status=$?
 check "Slurm's own end: exit status $status" test "$status" = 75
+# an evaluation that no job has the time for: the third job says so
+statuses=''
+for k in 1 2 3; do
+  status=0 since=$SECONDS
+  launch 2 double "${refine[@]}" -resume -evaluation_latents 3000000 -time_limit 4 -out stalled </dev/null >stalled.log 2>&1 || status=$?
+  statuses+=" $status"
+  figure "a time limit in an evaluation, on 2 ranks [s]" $((SECONDS - since)) 0 12
+done
+check "no progress in three jobs: statuses$statuses" test "$statuses" = ' 75 75 1'
+check "it says so" grep -q '^fathom: error: 3 jobs in a row ended (the time limit) at step 0 before' stalled.log
 refused "a time that is none" "time_limit takes seconds or .*not '5 minutes'" 1 double "${refine[@]}" -time_limit '5 minutes' -out bad
 status=0
 launch 2 double reference -options_file_yaml "$toy/refine.yaml" -iterations 1000000 -time_limit 5 -out chains </dev/null \
@@ -110,6 +120,7 @@ check "the best by its objective, too" test -e kept/checkpoint.best.h5
 printf 'x' | dd of=kept/checkpoint.h5 bs=1 seek=30000 conv=notrunc status=none
 truncate -s 9000 kept/checkpoint.previous.h5
 go_on 2 kept
+check "and leaves the row of those that are kept" test -e kept/checkpoint.damaged.h5 -a -e kept/checkpoint.previous.damaged.h5
 check "what is damaged is skipped with a word each" test "$(grep -c '^warning: skipped: ' kept.log)" = 2
 check "and the one before is taken" grep -q "resumed 'kept/checkpoint.previous2.h5' at step 400" kept.log
 

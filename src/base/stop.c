@@ -8,12 +8,18 @@ static const int signals[] = {SIGTERM, SIGUSR1, SIGINT};
 enum { SIGNALS = sizeof(signals) / sizeof(signals[0]) };
 
 static volatile sig_atomic_t came; /* the first signal */
+static volatile sig_atomic_t over; /* all is saved */
+static PetscBool watched;
 static struct timespec came_at;
 static double end_of_time;
 static PetscBool late; /* the clock was the reason */
 
+#define ECHO 2. /* seconds in which the same signal again is the same wish, forwarded twice */
+
 static void keep(int number) {
-  if (came) _exit(128 + number);
+  if (over) _exit(FM_STOP_STATUS);
+  if (came && (number != came || fm_stop_age() > ECHO)) _exit(128 + number);
+  if (came) return;
   clock_gettime(CLOCK_MONOTONIC, &came_at);
   came = number;
 }
@@ -21,15 +27,14 @@ static void keep(int number) {
 void fm_stop_watch(void) {
   struct sigaction action = {.sa_handler = keep, .sa_flags = SA_RESTART};
 
-  sigemptyset(&action.sa_mask);
+  watched = PETSC_TRUE;
+  sigfillset(&action.sa_mask);
   for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &action, NULL);
 }
 
-void fm_stop_ignore(void) {
-  for (int i = 0; i < SIGNALS; i++) signal(signals[i], SIG_DFL);
-  came = 0;
-  late = PETSC_FALSE;
-}
+void fm_stop_over(void) { over = 1; }
+
+PetscBool fm_stop_watched(void) { return watched; }
 
 void fm_stop_set_end(double end) { end_of_time = end; }
 

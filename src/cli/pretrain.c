@@ -120,6 +120,7 @@ static PetscErrorCode warm_start(const pretraining *p, PetscBool *warm) {
   *warm = path[0] ? PETSC_TRUE : PETSC_FALSE;
   if (!*warm) PetscFunctionReturn(0);
   PetscCall(fm_run_not_over(p->run, "checkpoint.h5", "warm_start"));
+  PetscCall(fm_run_not_over(p->run, "checkpoint.best.h5", "warm_start"));
   PetscCall(fm_option_choice("weights", FM_WEIGHTS_CHOICES, &weights));
   PetscCall(keep_whitening(p, path, (fm_weights)weights));
   PetscCall(fm_checkpoint_warm_start(p->run->comm.world, path, (fm_weights)weights, t->layout,

@@ -172,7 +172,7 @@ static int64_t block_of(const reference *r) {
   PetscMPIInt ranks;
 
   MPI_Comm_size(r->run->comm.sample, &ranks);
-  return r->sampler->all[1] > 1000 * (int64_t)ranks ? 1 : BLOCK;
+  return r->took <= 0. || r->sampler->all[1] > 1000 * (int64_t)ranks ? 1 : BLOCK;
 }
 
 static PetscErrorCode iterate(reference *r, int64_t count) {
@@ -241,7 +241,7 @@ static PetscErrorCode finish(reference *r) {
   else if (r->sampler->iteration < total)
     fm_log("stopped at iteration %lld of %lld: continue with -resume",
            (long long)r->sampler->iteration, (long long)total);
-  fm_stop_ignore();
+  fm_stop_over();
   if (r->run->stopped) PetscFunctionReturn(0);
   PetscCall(fm_reference_report(r->run, r->sampler, expectation ? PETSC_TRUE : PETSC_FALSE));
   PetscCall(fm_result(r->run->results, "seconds", MPI_Wtime() - r->begin, "s"));

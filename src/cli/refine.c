@@ -166,6 +166,7 @@ PetscErrorCode fm_command_refine(fm_run *run) {
   PetscFunctionBegin;
   fm_stop_watch();
   PetscCall(fm_run_not_over(run, "checkpoint.h5", "warm_start"));
+  PetscCall(fm_run_not_over(run, "checkpoint.best.h5", "warm_start"));
   PetscCall(fm_run_not_over(run, "checkpoint.h5", "prior_flow"));
   PetscCall(fm_refinement_create(run, &r.set));
   PetscCall(train(&r));

@@ -6,9 +6,27 @@
 
 #define SPARE 2. /* seconds for all else between a last step and the exit */
 
+/* The newest checkpoint of another run, and whether one was replaced before. */
+static PetscErrorCode find_other(const fm_run *run, char path[PETSC_MAX_PATH_LEN],
+                                 PetscBool *exists, PetscBool *replaced) {
+  static const char *const names[] = {"checkpoint.replaced.h5", "checkpoint.h5",
+                                      "checkpoint.previous.h5"};
+
+  PetscFunctionBegin;
+  for (int k = 0; k < 3; k++) {
+    PetscCall(fm_run_path(run, names[k], path));
+    PetscCall(fm_checkpoint_exists(run->comm.world, path, exists));
+    if (k == 0)
+      *replaced = *exists;
+    else if (*exists)
+      break;
+  }
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_saver_prepare(const fm_run *run, fm_saver *s) {
   char path[PETSC_MAX_PATH_LEN];
-  PetscBool exists;
+  PetscBool exists, replaced;
 
   PetscFunctionBegin;
   *s = (fm_saver){.fresh = run->resumed ? PETSC_FALSE : PETSC_TRUE, .last = MPI_Wtime()};
@@ -16,12 +34,11 @@ PetscErrorCode fm_saver_prepare(const fm_run *run, fm_saver *s) {
   PetscCall(fm_option_integer_in("checkpoint_keep", 1, 99, &s->keep));
   PetscCall(fm_option_real_in("checkpoint_minutes", 0., 1e6, &s->minutes));
   if (!s->fresh) PetscFunctionReturn(0);
-  PetscCall(fm_run_path(run, "checkpoint.h5", path));
-  PetscCall(fm_checkpoint_exists(run->comm.world, path, &exists));
+  PetscCall(find_other(run, path, &exists, &replaced));
   if (exists)
     fm_warn("'%s' is of an earlier run, which -resume would continue: it will be kept as "
-            "'%s/checkpoint.replaced.h5'",
-            path, run->out);
+            "'%s/checkpoint.replaced.h5'%s",
+            path, run->out, replaced ? ", and what has that name will be gone" : "");
   PetscFunctionReturn(0);
 }
 
@@ -36,8 +53,7 @@ PetscBool fm_saver_due(const fm_saver *s) {
 double fm_saver_cost(const fm_saver *s) { return 1.5 * (s->building + s->writing) + SPARE; }
 
 /* Of the last interval's steps: lower than at any checkpoint before? Where there is a
-   validation,
-   that has its own best weights in every checkpoint. */
+   validation, that has its own best weights in every checkpoint. */
 static PetscBool is_best(const fm_saver *s, fm_trainer *t) {
   const fm_series *objective = fm_history_find(t->history, "objective");
   const int64_t n = objective ? PetscMin(objective->n, s->every) : 0;

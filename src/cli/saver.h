@@ -19,8 +19,7 @@ PetscErrorCode fm_saver_prepare(const fm_run *run, fm_saver *saver);
 /* fm_saver_due - whether this rank (0) finds that the minutes are over. Not collective. */
 PetscBool fm_saver_due(const fm_saver *saver);
 /* fm_saver_begin - wait for the write before, then begin one of this step; `again`: in the
-   place of
-   the last one. Collective on world; fails where the one before did. */
+   place of the last one. Collective on world; fails where the one before did. */
 PetscErrorCode fm_saver_begin(fm_run *run, fm_trainer *trainer, PetscBool again,
                               fm_saver *saver);
 /* fm_saver_finish - wait for the write that is under way. Collective on world; fails where it

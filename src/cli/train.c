@@ -6,12 +6,15 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { STALLS = 3 };
+
 typedef struct {
   const fm_watch *watch;
   int64_t first, last, stop, checkpoint_every; /* steps: begin, end, leave after, interval */
   double report, begin, *seconds;              /* wall time a step */
   double evaluating, evaluation; /* wall time of the evaluations so far; of one to come */
   PetscBool saved;               /* checkpoint.h5 holds the last step, without its evaluation */
+  PetscBool moved;               /* a step or an evaluation was done */
   fm_saver saver;
 } loop;
 
@@ -88,6 +91,7 @@ static PetscErrorCode evaluate_due(fm_trainer *t, loop *l) {
   PetscCall(l->watch->evaluate(t, l->watch->context));
   if (!t->all.stop)
     PetscCall(fm_history_append(t->history, "evaluation_step", (double)t->step));
+  l->moved = l->moved || !t->all.stop ? PETSC_TRUE : PETSC_FALSE;
   seconds = MPI_Wtime() - begin;
   l->evaluating += seconds;
   l->evaluation = seconds / (!t->step && l->watch->first > 0. ? l->watch->first : 1.);
@@ -140,6 +144,8 @@ static double step_cost(const fm_trainer *t, const loop *l) {
 
   for (int64_t i = PetscMax(l->first, t->step - 8); i < t->step; i++)
     longest = PetscMax(longest, l->seconds[i - l->first]);
+  if (t->step == l->first && t->timing->nseries) /* of the job before */
+    longest = PetscMax(0., fm_history_last(t->timing, "step_seconds"));
   return longest;
 }
 
@@ -152,6 +158,7 @@ static PetscErrorCode one_step(fm_run *run, fm_trainer *t, loop *l) {
   t->mine.save = fm_saver_due(&l->saver);
   t->mine.trouble = fm_writer_failed(l->saver.writer) ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(fm_trainer_step(t));
+  l->moved = PETSC_TRUE;
   l->seconds[t->step - 1 - l->first] = MPI_Wtime() - begin;
   PetscCall(fm_history_append(t->timing, "step_seconds", l->seconds[t->step - 1 - l->first]));
   for (int k = 0; k < FM_SOLVE_KINDS; k++) noted[k] = t->ledger_spent[k];
@@ -165,12 +172,29 @@ static PetscErrorCode one_step(fm_run *run, fm_trainer *t, loop *l) {
 }
 
 /* The last checkpoint: with the evaluation in the place of the one without, so that the one
-   before
-   stays that of an earlier step. */
+   before stays that of an earlier step. */
 static PetscErrorCode last_save(fm_run *run, fm_trainer *t, loop *l) {
   PetscFunctionBegin;
   PetscCall(fm_saver_begin(run, t, l->saved, &l->saver));
   PetscCall(fm_saver_finish(&l->saver));
+  PetscFunctionReturn(0);
+}
+
+/* Jobs that end before anything is done would be requeued for ever. */
+static PetscErrorCode check_progress(fm_run *run, const fm_trainer *t, const loop *l) {
+  int64_t noted[6];
+
+  PetscFunctionBegin;
+  PetscCall(fm_lock_noted(run->lock, noted));
+  for (int k = 0; k < FM_SOLVE_KINDS; k++) noted[k] = PetscMax(noted[k], t->ledger_spent[k]);
+  noted[3] = t->step;
+  noted[4] = l->moved ? 0 : noted[4] + 1;
+  PetscCall(fm_lock_note(run->lock, noted));
+  fm_check(
+      noted[4] < STALLS, run->comm.world, PETSC_ERR_USER,
+      "%d jobs in a row ended (%s) at step %lld before a step or an evaluation was done: give "
+      "a job more time, or lower -evaluation_latents",
+      STALLS, fm_stop_reason(), (long long)t->step);
   PetscFunctionReturn(0);
 }
 
@@ -235,12 +259,13 @@ PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
   if (t->step > l.first) report(t, &l, PETSC_TRUE);
   PetscCall(last_save(run, t, &l));
   run->stopped = t->all.stop;
-  if (run->stopped)
+  if (run->stopped) {
     say_stopped(t);
-  else if (t->step < t->in.schedule.steps)
+    PetscCall(check_progress(run, t, &l));
+  } else if (t->step < t->in.schedule.steps)
     fm_log("stopped at step %lld of %lld: continue with -resume", (long long)t->step,
            (long long)t->in.schedule.steps);
-  fm_stop_ignore();
+  fm_stop_over();
   PetscCall(results(run, t, &l));
   PetscCall(PetscFree(l.seconds));
   PetscFunctionReturn(0);

@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* "3600", "59:30", "12:00:00", "1-12:00:00"; -1 where it is none of these. */
+/* "3600", "59:30", "12:00:00", "1-12", "1-12:00:00"; -1 where it is none of these. */
 static double seconds_of(const char *text) {
   double total = 0., days = 0.;
+  const PetscBool dashed = strchr(text, '-') ? PETSC_TRUE : PETSC_FALSE;
   int fields = 0;
   char *end;
 
-  if (strchr(text, '-') && isdigit((unsigned char)text[0])) {
+  if (strspn(text, "0123456789:-.") != strlen(text)) return -1.;
+  if (dashed && isdigit((unsigned char)text[0])) {
     days = strtod(text, &end);
     if (*end != '-') return -1.;
     text = end + 1;
@@ -24,15 +26,22 @@ static double seconds_of(const char *text) {
     fields++;
     if (*end != ':') break;
   }
-  if (*end || fields > 3 || (days > 0. && fields != 3)) return -1.;
+  if (*end || fields > 3) return -1.;
+  for (; dashed && fields < 3; fields++) total *= 60.; /* hours come first there */
   return days * 86400. + total;
 }
 
-/* Seconds since 1970 in a variable of the environment; 0: none. */
-static double time_in(const char *variable) {
+/* Seconds since 1970 in a variable of the environment; 0: none, or none that makes sense. */
+static double time_in(const char *variable, PetscBool say) {
   const char *text = getenv(variable);
+  char *end;
+  double value;
 
-  return text ? strtod(text, NULL) : 0.;
+  if (!text || !text[0]) return 0.;
+  value = strtod(text, &end);
+  if (!*end && value > 1e9 && value < 1e11) return value;
+  if (say) fm_warn("%s '%s' is no time in seconds since 1970: ignored", variable, text);
+  return 0.;
 }
 
 static void earlier(double time, double *end) {
@@ -41,6 +50,7 @@ static void earlier(double time, double *end) {
 
 PetscErrorCode fm_run_time(const fm_run *run, double least) {
   double end = 0., limit = 0.;
+  const PetscBool first = fm_stop_watched() && fm_stop_end() != 0. ? PETSC_FALSE : PETSC_TRUE;
   PetscMPIInt rank;
   const char *text;
 
@@ -53,10 +63,10 @@ PetscErrorCode fm_run_time(const fm_run *run, double least) {
       "not '%s'",
       text);
   earlier(limit > 0. ? run->begin + limit : 0., &end);
-  earlier(time_in("SLURM_JOB_END_TIME"), &end);
-  earlier(time_in("FATHOM_END_TIME"), &end);
+  earlier(time_in("SLURM_JOB_END_TIME", first), &end);
+  earlier(time_in("FATHOM_END_TIME", first), &end);
   PetscCallMPI(MPI_Comm_rank(run->comm.world, &rank));
-  if (end > 0. && fm_stop_end() <= 0.)
+  if (end > 0. && first)
     fm_log("this job has %.0f s left: it will leave in time with a checkpoint",
            end - (double)time(NULL));
   fm_stop_set_end(!rank && end > 0. ? end - least : 0.);

@@ -142,12 +142,13 @@ static PetscErrorCode broadcast(const fm_comm *comm, fm_diagnosis *d) {
   PetscFunctionReturn(0);
 }
 
-/* Whether this rank's space is to go on; a word among its ranks for each block. */
-static PetscErrorCode go_on(const fm_target *target, PetscBool *stopped) {
+/* Whether some rank wishes to end: a word among all after each block, where anybody listens. */
+static PetscErrorCode ask(const fm_target *target, PetscBool *stopped) {
   int worst;
 
   PetscFunctionBegin;
-  PetscCall(fm_comm_agree(target->comm->space, fm_stop_wanted(0.), &worst));
+  if (!fm_stop_watched()) PetscFunctionReturn(0);
+  PetscCall(fm_comm_agree(target->comm->world, fm_stop_wanted(0.), &worst));
   *stopped = worst ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(0);
 }
@@ -160,7 +161,7 @@ static PetscErrorCode run_blocks(fm_target *target, fm_transport *t, const fm_re
                                  double **logw, int64_t *mine, PetscBool *stopped) {
   const int64_t most = fm_transport_block(t);
   int64_t first, blocks, begin;
-  int any;
+  PetscMPIInt ranks;
   block b;
 
   PetscFunctionBegin;
@@ -172,14 +173,14 @@ static PetscErrorCode run_blocks(fm_target *target, fm_transport *t, const fm_re
   PetscCall(fm_calloc(*mine, logw));
   PetscCall(block_create(t->n, most, &b));
   *stopped = PETSC_FALSE;
-  for (int64_t at = 0; at < *mine && !*stopped; at += most) {
-    PetscCall(block_run(&b, target, t, theta, rng, begin + at, PetscMin(most, *mine - at),
-                        *x + at * t->n, *j + at, *logw + at));
-    PetscCall(go_on(target, stopped));
+  PetscCallMPI(MPI_Comm_size(target->comm->sample, &ranks));
+  for (int64_t r = 0, at = 0; r * ranks * most < count && !*stopped; r++, at += most) {
+    if (at < *mine)
+      PetscCall(block_run(&b, target, t, theta, rng, begin + at, PetscMin(most, *mine - at),
+                          *x + at * t->n, *j + at, *logw + at));
+    PetscCall(ask(target, stopped));
   }
   PetscCall(block_destroy(&b));
-  PetscCall(fm_comm_agree(target->comm->world, *stopped, &any));
-  *stopped = any ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(0);
 }
 

@@ -1,6 +1,7 @@
 #include "infer/likelihood_journal.h"
 #include "fathom/options.h"
 #include <ctype.h>
+#include <sys/stat.h>
 
 /* ---- hashes: to notice what differs, not to withstand anybody ---- */
 
@@ -43,6 +44,21 @@ static PetscErrorCode hash_solver(const char *prefix, uint64_t *hash) {
   PetscFunctionReturn(0);
 }
 
+/* Of a file that an option names: its length and when it was written. What is the same file
+   with the same content, written anew, only costs its solves. */
+static uint64_t hash_file(uint64_t hash, const char *text) {
+  char path[PETSC_MAX_PATH_LEN];
+  const char *end = strstr(text, ":/");
+  const int length = (int)(end ? end - text : (long)strlen(text));
+  struct stat status;
+
+  if (length <= 0 || length >= (int)sizeof(path)) return hash;
+  snprintf(path, sizeof(path), "%.*s", length, text);
+  if (stat(path, &status)) return hash;
+  hash = mix(hash, (uint64_t)status.st_size);
+  return mix(mix(hash, (uint64_t)status.st_mtim.tv_sec), (uint64_t)status.st_mtim.tv_nsec);
+}
+
 /* Those that every command has do not reach a solve. */
 static PetscErrorCode hash_option(const fm_option *option, void *context) {
   const size_t length = strlen(option->name);
@@ -56,7 +72,7 @@ static PetscErrorCode hash_option(const fm_option *option, void *context) {
     PetscFunctionReturn(0);
   }
   PetscCall(fm_option_text(option->name, &text));
-  *hash = hash_text(hash_text(*hash, option->name), text);
+  *hash = hash_file(hash_text(hash_text(*hash, option->name), text), text);
   PetscFunctionReturn(0);
 }
 

@@ -3,8 +3,8 @@
    The ranks of a group ask and keep together; the first of them reads and writes. The hash of a
    solve is of the version and precision of the program, ranks per sample, operator, every
    setting that the command `forward` reads (those are what F depends on), the options of
-   PETSc's solvers, data, noise and mask, the model, the part or supershot. Files that an option
-   of the operator names are taken to be what they were. */
+   PETSc's solvers, data, noise and mask, the model, the part or supershot. Of files that
+   options name it has the length and the time of writing. */
 #ifndef FATHOM_LIKELIHOOD_JOURNAL_H
 #define FATHOM_LIKELIHOOD_JOURNAL_H
 
