@@ -87,6 +87,9 @@ static PetscErrorCode find_units(fm_moments *m) {
   for (int64_t j = 0; j < size; j++) {
     int exponent;
 
+    fm_check(m->unit[j] < 0x1p1022, m->d->comm, PETSC_ERR_USER,
+             "place %lld of %s of '%s' varies by more than a number can hold: rescale it",
+             (long long)j, m->part->name, m->d->path);
     frexp(m->unit[j], &exponent);
     m->unit[j] = ldexp(1., LARGEST - PetscMax(exponent, -900));
   }
@@ -99,7 +102,7 @@ static PetscErrorCode get_moments(fm_moments *m, int64_t nrow, double *mean, dou
   PetscCall(find_units(m));
   PetscCall(sum_of(m, add_deviation));
   for (int64_t j = 0; j < m->part->size; j++)
-    mean[j] = (double)m->origin[j] + fm_exact_value(m->sum[j]) / m->unit[j] / (double)nrow;
+    mean[j] = (double)m->origin[j] + fm_exact_value(m->sum[j]) / (double)nrow / m->unit[j];
   PetscCall(sum_of(m, add_square));
   for (int64_t j = 0; j < m->part->size; j++) {
     const double square = ldexp(fm_exact_value(m->sum[j]), LARGEST) / (double)nrow;
@@ -114,6 +117,7 @@ static PetscErrorCode part_moments(fm_dataset *d, fm_part *part, int64_t nrow,
                                    const int64_t *row, double *mean, double *std) {
   const int64_t block = PetscMin(fm_dataset_block(part), nrow);
   fm_moments m = {.d = d, .part = part};
+  PetscErrorCode error;
   PetscMPIInt rank, size;
   fm_verdict v = {0};
 
@@ -126,8 +130,9 @@ static PetscErrorCode part_moments(fm_dataset *d, fm_part *part, int64_t nrow,
                          &m.unit, part->size, &m.sum));
   PetscCall(fm_dataset_gather(d, part, 1, row, m.origin, &v));
   PetscCall(fm_verdict_agree(d->comm, &v));
-  PetscCall(get_moments(&m, nrow, mean, std));
+  error = get_moments(&m, nrow, mean, std);
   PetscCall(PetscFree4(m.origin, m.block, m.unit, m.sum));
+  PetscCall(error);
   PetscFunctionReturn(0);
 }
 
@@ -140,6 +145,7 @@ static int ascending(const void *a, const void *b) {
 PetscErrorCode fm_dataset_moments(fm_dataset *d, int64_t nrow, const int64_t *rows,
                                   double *x_mean, double *x_std, double *y_mean,
                                   double *y_std) {
+  PetscErrorCode error;
   int64_t *row;
 
   PetscFunctionBegin;
@@ -150,8 +156,9 @@ PetscErrorCode fm_dataset_moments(fm_dataset *d, int64_t nrow, const int64_t *ro
   PetscCall(PetscMalloc1(nrow, &row));
   PetscCall(PetscArraycpy(row, rows, nrow));
   qsort(row, (size_t)nrow, sizeof(*row), ascending);
-  PetscCall(part_moments(d, &d->x, nrow, row, x_mean, x_std));
-  if (d->y.size && y_mean) PetscCall(part_moments(d, &d->y, nrow, row, y_mean, y_std));
+  error = part_moments(d, &d->x, nrow, row, x_mean, x_std);
+  if (!error && d->y.size && y_mean) error = part_moments(d, &d->y, nrow, row, y_mean, y_std);
   PetscCall(PetscFree(row));
+  PetscCall(error);
   PetscFunctionReturn(0);
 }

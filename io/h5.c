@@ -144,10 +144,88 @@ static const char *unfit(hid_t object) {
   return NULL;
 }
 
+/* ---- headers that lie ---- */
+
+/* The most bytes that a file of `length` may unpack to: deflate packs 1032 to 1. */
+#define BELIEVED (double)((int64_t)1 << 25)
+#define PACKED 2000.
+
+double fm_h5_believable(hid_t id) {
+  const hid_t file = H5Iget_file_id(id);
+  hsize_t length = 0;
+
+  if (file >= 0) H5Fget_filesize(file, &length);
+  if (file >= 0) H5Fclose(file);
+  return PetscMax(BELIEVED, PACKED * (double)length);
+}
+
+/* What a dataset's header says of its bytes. */
+typedef struct fm_extent {
+  double all, chunk, stored; /* chunk 0: no chunks */
+  H5D_layout_t layout;
+  PetscBool elsewhere; /* in other files */
+} fm_extent;
+
+static double product(double each, int n, const hsize_t *dims) {
+  for (int i = 0; i < n; i++) each *= (double)dims[i];
+  return each;
+}
+
+static fm_extent extent_of(hid_t set, int ndim, const hsize_t *dims) {
+  const hid_t list = H5Dget_create_plist(set), type = H5Dget_type(set);
+  const double each = (double)H5Tget_size(type);
+  fm_extent e = {product(each, ndim, dims), 0, 0, H5D_COMPACT, PETSC_FALSE};
+  hsize_t chunk[H5S_MAX_RANK];
+
+  if (list >= 0) {
+    e.layout = H5Pget_layout(list);
+    e.elsewhere =
+        e.layout == H5D_VIRTUAL || H5Pget_external_count(list) > 0 ? PETSC_TRUE : PETSC_FALSE;
+    if (e.layout == H5D_CHUNKED)
+      e.chunk = product(each, H5Pget_chunk(list, H5S_MAX_RANK, chunk), chunk);
+    H5Pclose(list);
+  }
+  if (e.layout != H5D_CHUNKED) /* there HDF5 would visit every chunk */
+    e.stored = (double)H5Dget_storage_size(set);
+  H5Tclose(type);
+  return e;
+}
+
+/* HDF5 copies what the shape asks for, whatever is stored; a contiguous dataset that was never
+   written has nothing. */
+static PetscBool is_short(const fm_extent *e) {
+  if (e->elsewhere || e->layout == H5D_CHUNKED) return PETSC_FALSE;
+  return e->stored < e->all && (e->layout == H5D_COMPACT || e->stored > 0) ? PETSC_TRUE
+                                                                           : PETSC_FALSE;
+}
+
+void fm_h5_check_size(hid_t set, const char *what, fm_verdict *v) {
+  const hid_t space = H5Dget_space(set);
+  hsize_t dims[H5S_MAX_RANK];
+  const int ndim = H5Sget_simple_extent_dims(space, dims, NULL);
+  const fm_extent e = extent_of(set, PetscMax(ndim, 0), dims);
+
+  H5Sclose(space);
+  for (int i = 0; i < ndim && e.all == 0; i++) /* empty, whatever the rest: no product of it */
+    if (dims[i] > INT32_MAX)
+      fm_fail(v, PETSC_ERR_FILE_UNEXPECTED, "%s is damaged: it is empty and has %llu rows",
+              what, (unsigned long long)dims[i]);
+  if (!e.elsewhere && PetscMax(e.all, e.chunk) > fm_h5_believable(set))
+    fm_fail(v, PETSC_ERR_FILE_UNEXPECTED,
+            "%s has %.3g bytes by its header (a chunk %.3g), which its file cannot hold: it is "
+            "damaged, or nothing was written",
+            what, e.all, e.chunk);
+  else if (e.all > 0x1p60 || is_short(&e))
+    fm_fail(v, PETSC_ERR_FILE_UNEXPECTED,
+            "%s is damaged: %.15g bytes by its shape, but %.15g are stored", what, e.all,
+            e.stored);
+}
+
 static void get_shape(const fm_store *s, const char *name, hid_t set, int *ndim, int64_t *shape,
                       fm_verdict *v) {
   const hid_t space = H5Dget_space(set);
   hsize_t dims[H5S_MAX_RANK];
+  char what[400];
 
   *ndim = H5Sget_simple_extent_dims(space, dims, NULL);
   if (*ndim < 0)
@@ -155,6 +233,10 @@ static void get_shape(const fm_store *s, const char *name, hid_t set, int *ndim,
   else if (H5Sget_simple_extent_type(space) == H5S_NULL || *ndim > FM_STORE_NDIM)
     fm_fail(v, PETSC_ERR_ARG_SIZ, "%s of '%s' has %d dimensions, at most %d are read", name,
             s->path, *ndim, FM_STORE_NDIM);
+  else if (s->kind == FM_STORE_READ) {
+    snprintf(what, sizeof(what), "%.150s of '%.200s'", name, s->path);
+    fm_h5_check_size(set, what, v);
+  }
   for (int i = 0; i < *ndim && !v->code; i++) shape[i] = (int64_t)dims[i];
   H5Sclose(space);
 }

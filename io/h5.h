@@ -83,6 +83,12 @@ void fm_h5_shape_text(int ndim, const int64_t *shape, char *text, size_t length)
 hid_t fm_h5_object(const fm_store *s, const char *name, fm_verdict *v);
 hid_t fm_h5_dataset(const fm_store *s, const char *name, int *ndim, int64_t *shape,
                     fm_verdict *v);
+/* fm_h5_believable - the most bytes that the object's file may hold, unpacked: a header that
+   says more is damaged, and nobody shall ask for so much memory. */
+double fm_h5_believable(hid_t id);
+/* fm_h5_check_size - is what the dataset's header says of its size of the file's size, and as
+   much stored as its shape asks for? HDF5 does not ask. `what` names it. */
+void fm_h5_check_size(hid_t set, const char *what, fm_verdict *v);
 /* fm_h5_select - of a dataset [n][...]: file and memory dataspaces of rows [first, first +
    count). */
 herr_t fm_h5_select(hid_t set, int64_t first, int64_t count, hid_t space[2]);

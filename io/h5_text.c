@@ -42,7 +42,11 @@ static char *get_fixed(hid_t id, hid_t type, const char *what, fm_verdict *v) {
 
   H5Tset_size(ours, H5Tget_size(type) + 1);
   H5Tset_strpad(ours, H5T_STR_NULLTERM);
-  if (PetscCalloc1(H5Tget_size(type) + 1, &text))
+  if ((double)H5Tget_size(type) > fm_h5_believable(id))
+    fm_fail(v, PETSC_ERR_FILE_UNEXPECTED,
+            "%s is a text of %zu characters by its header, which its file cannot hold", what,
+            H5Tget_size(type));
+  else if (PetscCalloc1(H5Tget_size(type) + 1, &text))
     fm_fail(v, PETSC_ERR_MEM, "no memory for %s", what);
   else if (get(id, ours, text) < 0)
     fm_fail_h5(v, PETSC_ERR_FILE_READ, "cannot read %s", what);
@@ -64,6 +68,11 @@ char *fm_h5_get_text(hid_t id, const char *what, fm_verdict *v) {
   const hssize_t n = entries(id);
   char *text = NULL;
 
+  if (H5Iget_type(id) == H5I_DATASET) fm_h5_check_size(id, what, v);
+  if (v->code) {
+    H5Tclose(type);
+    return NULL;
+  }
   if (H5Tget_class(type) != H5T_STRING)
     fm_fail(v, PETSC_ERR_FILE_UNEXPECTED, "%s holds no text", what);
   else if (n != 1)

@@ -67,14 +67,12 @@ static void check_format(const char *path, int64_t format, int64_t samples, fm_v
             path, (long long)format);
 }
 
-static void count_traces(const char *path, segy_file *file, int64_t bytes, fm_section *s,
-                         fm_verdict *v) {
+/* In our own integers: segyio's are ints. */
+static void count_traces(const char *path, int64_t bytes, fm_section *s, fm_verdict *v) {
   const int64_t each = s->trace_bytes + SEGY_TRACE_HEADER_SIZE, rest = bytes - s->trace0;
-  int n = 0;
-  const int code = segy_traces(file, &n, (long)s->trace0, (int)s->trace_bytes);
 
-  if (code == SEGY_OK && n > 0) {
-    s->traces = n;
+  if (rest > 0 && rest % each == 0 && rest / each < INT32_MAX) {
+    s->traces = rest / each;
     return;
   }
   fm_fail(v, PETSC_ERR_FILE_READ,
@@ -97,9 +95,14 @@ static void examine(const char *path, segy_file *file, int64_t bytes, fm_section
   s->trace0 = segy_trace0(header);
   check_format(path, s->format, s->samples, v);
   if (v->code) return;
-  s->trace_bytes = segy_trsize((int)s->format, (int)s->samples);
+  s->trace_bytes = s->samples * (s->format == FM_SEGY_INT16 ? 2 : 4);
   segy_set_format(file, (int)s->format);
-  count_traces(path, file, bytes, s, v);
+  if (s->trace0 < HEADERS)
+    fm_fail(v, PETSC_ERR_FILE_UNEXPECTED,
+            "'%s' has %lld extended text headers by its binary header, expected 0 or more",
+            path, (long long)(s->trace0 - HEADERS) / SEGY_TEXT_HEADER_SIZE);
+  else
+    count_traces(path, bytes, s, v);
   if (v->code) return;
   if (segy_sample_interval(file, 0, &dt) == SEGY_OK && dt > 0) s->dt = 1e-6 * (double)dt;
 }

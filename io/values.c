@@ -88,8 +88,9 @@ PetscErrorCode fm_store_split_row(MPI_Comm comm, fm_store *store, char *name, in
   if (has) PetscFunctionReturn(0);
   errno = 0;
   *row = strtoll(bracket + 1, &end, 10);
-  fm_check(isdigit((unsigned char)bracket[1]) && end == name + length - 1 && !errno, comm,
-           PETSC_ERR_USER,
+  fm_check(isdigit((unsigned char)bracket[1]) && end == name + length - 1 && *end == ']' &&
+               !errno,
+           comm, PETSC_ERR_USER,
            "'%s' names no row: FILE:/dataset[ROW] takes one number, the first row is 0", name);
   *bracket = 0;
   PetscFunctionReturn(0);

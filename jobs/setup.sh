@@ -45,6 +45,8 @@ python3-h5py        python:h5py
 python3-sklearn     python:sklearn
 slurm-wlm           command:slurmctld
 munge               command:munged
+clang               command:clang,clang-14
+libclang-rt-14-dev  fuzzer:clang
 "
 
 fathom_say() { printf '%s\n' "fathom: $*"; }
@@ -65,6 +67,7 @@ fathom_there() {
       return 1 ;;
     module:*) command -v pkg-config >/dev/null && pkg-config --exists "$what" ;;
     header:*) command -v gcc >/dev/null && printf '#include <%s>\n' "$what" | gcc -E - >/dev/null 2>&1 ;;
+    fuzzer:*) command -v "$what" >/dev/null && [[ -e $("$what" --print-file-name=libclang_rt.fuzzer-x86_64.a) ]] ;;
     python:*) [[ -x /usr/bin/python3 ]] && /usr/bin/python3 -c "import $what" 2>/dev/null ;;
   esac
 }

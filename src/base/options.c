@@ -128,11 +128,14 @@ PetscErrorCode fm_option_shape(const char *name, const char *what, int64_t shape
 
   PetscFunctionBegin;
   PetscCall(fm_option_text(name, &text));
-  shape[0] = strtoll(text, &end, 10);
+  shape[0] = shape[1] = strtoll(text, &end, 10);
   good = end != text && *end == 'x' && isdigit((unsigned char)end[1]);
   if (good) shape[1] = strtoll(end + 1, &end, 10);
   fm_check(good && !*end, PETSC_COMM_WORLD, PETSC_ERR_USER,
            "-%s takes %s, such as 200x300, not '%s'", name, what, text);
+  fm_check(PetscMax(llabs(shape[0]), llabs(shape[1])) <= INT32_MAX, PETSC_COMM_WORLD,
+           PETSC_ERR_USER, "-%s takes %s, each at most %d, not '%s'", name, what, INT32_MAX,
+           text);
   PetscFunctionReturn(0);
 }
 

@@ -91,21 +91,56 @@ void fm_arguments_free(fm_arguments *a) {
   free(a->argv);
 }
 
-/* Options are names with a value, a list of values or a mapping of the same kind: NULL, or what
-   is wrong with the next event. *depth counts open mappings and lists, *list is set in a list.
-   */
-static const char *misplaced(const yaml_event_t *event, int *depth, int *list) {
-  const int opens_list = event->type == YAML_SEQUENCE_START_EVENT;
-  const int opens = opens_list || event->type == YAML_MAPPING_START_EVENT;
-  const int closes =
-      event->type == YAML_SEQUENCE_END_EVENT || event->type == YAML_MAPPING_END_EVENT;
+/* Where the parser is: how many mappings and lists are open, whether the innermost is a list,
+   and in which mappings (bits) a name comes next. */
+typedef struct yaml_place {
+  int depth, list;
+  uint64_t names;
+} yaml_place;
 
-  if (!*depth && (opens_list || event->type == YAML_SCALAR_EVENT))
+#define DEEPEST 24 /* mappings within mappings: PETSc knows 25 prefixes */
+
+/* NULL, or why there can be no such node here */
+static const char *unfit_node(const yaml_event_t *event, const yaml_place *p) {
+  const int scalar = event->type == YAML_SCALAR_EVENT;
+  const int plain = scalar || event->type == YAML_ALIAS_EVENT;
+  const size_t length = scalar ? event->data.scalar.length : 1;
+
+  if (!p->depth && event->type != YAML_MAPPING_START_EVENT)
     return "expected lines 'option: value'";
-  if (*list && opens) return "a list holds plain values only";
-  *depth += opens - closes;
-  *list = opens_list || (*list && !closes);
-  return NULL;
+  if (p->list && !plain) return "a list holds plain values only";
+  if (!p->list && p->names >> p->depth & 1 && (!scalar || !length))
+    return "the name of an option must be a word";
+  if (scalar && strlen((const char *)event->data.scalar.value) != length)
+    return "a zero byte in a value";
+  return plain || p->depth < DEEPEST ? NULL : "options are nested too deep";
+}
+
+/* After a name comes a value, after that a name; what a node opens is inside. */
+static void take_node(const yaml_event_t *event, yaml_place *p) {
+  if (!p->list) p->names ^= (uint64_t)1 << p->depth;
+  if (event->type == YAML_SCALAR_EVENT || event->type == YAML_ALIAS_EVENT) return;
+  p->list = event->type == YAML_SEQUENCE_START_EVENT;
+  p->names |= (uint64_t)1 << ++p->depth;
+}
+
+/* Options are names with a value, a list of values or a mapping of the same kind: NULL, or what
+   is wrong with the next event. */
+static const char *misplaced(const yaml_event_t *event, yaml_place *p) {
+  const char *wrong = NULL;
+
+  switch (event->type) {
+  case YAML_ALIAS_EVENT:
+  case YAML_SCALAR_EVENT:
+  case YAML_SEQUENCE_START_EVENT:
+  case YAML_MAPPING_START_EVENT:
+    wrong = unfit_node(event, p);
+    if (!wrong) take_node(event, p);
+    return wrong;
+  case YAML_SEQUENCE_END_EVENT:
+  case YAML_MAPPING_END_EVENT: p->depth--, p->list = 0; return NULL;
+  default: return NULL;
+  }
 }
 
 static const char *complain(const char *path, const char *problem, yaml_mark_t mark) {
@@ -116,7 +151,8 @@ static const char *complain(const char *path, const char *problem, yaml_mark_t m
 
 static const char *parse(FILE *file, const char *path) {
   const char *wrong = NULL, *sentence = NULL;
-  int done = 0, depth = 0, list = 0;
+  yaml_place place = {0};
+  int done = 0;
   yaml_parser_t parser;
   yaml_event_t event;
 
@@ -127,8 +163,7 @@ static const char *parse(FILE *file, const char *path) {
       sentence = complain(path, parser.problem, parser.problem_mark);
       break;
     }
-    if ((wrong = misplaced(&event, &depth, &list)))
-      sentence = complain(path, wrong, event.start_mark);
+    if ((wrong = misplaced(&event, &place))) sentence = complain(path, wrong, event.start_mark);
     done = event.type == YAML_STREAM_END_EVENT;
     yaml_event_delete(&event);
   }

@@ -46,12 +46,19 @@ static PetscBool repeats_theta(const char *name) {
   return PETSC_FALSE;
 }
 
+/* A group may hold itself: so deep nobody looks. */
+#define DEEPEST 16
+
 static PetscErrorCode show_group(fm_store *store, const char *group, int indent) {
   PetscBool *is_group;
   char **names;
   int n;
 
   PetscFunctionBegin;
+  if (indent > 2 * DEEPEST) {
+    fm_log("%*s... (deeper groups are not listed)", indent, "");
+    PetscFunctionReturn(0);
+  }
   PetscCall(show_attributes(store, group, indent));
   PetscCall(fm_store_list(store, group, &n, &names, &is_group));
   for (int i = 0; i < n; i++) {

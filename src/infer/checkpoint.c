@@ -173,10 +173,14 @@ static PetscErrorCode read_weights(MPI_Comm comm, const char *path, fm_weights w
 static PetscErrorCode load(MPI_Comm comm, const char *path, fm_weights weights, fm_store *store,
                            fm_transport **transport, fm_real **theta) {
   const fm_layout *layout;
+  const char *group;
 
   PetscFunctionBegin;
   PetscCall(fm_parts_read_transport(store, transport));
   layout = fm_flow_layout((*transport)->flow);
+  PetscCall(group_of(store, weights, &group));
+  PetscCall(
+      fm_parts_fit_theta(comm, path, layout, group, store)); /* before memory is asked for */
   PetscCall(fm_calloc(layout->size, theta));
   PetscCall(read_weights(comm, path, weights, layout, store, *theta));
   PetscCall(fm_transport_refresh(*transport, *theta));

@@ -83,6 +83,64 @@ static PetscErrorCode read_spec(fm_store *store, fm_flow_spec *spec) {
   PetscFunctionReturn(0);
 }
 
+/* ---- does the architecture fit the file? ---- */
+
+static double shape_numbers(fm_shape s) {
+  double n = (double)PetscMax(s.c, -1);
+
+  for (int i = 0; i < 3; i++) n *= s.n[i] < 1 ? -1 : (double)s.n[i];
+  return n;
+}
+
+/* a lane of n numbers has n means */
+static PetscErrorCode check_lane(fm_store *store, const char *means, const char *name,
+                                 fm_shape lane) {
+  int64_t shape[FM_STORE_NDIM];
+  PetscBool has;
+  int ndim = 0;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has(store, means, &has));
+  if (has) PetscCall(fm_store_shape(store, means, &ndim, shape));
+  fm_check(shape_numbers(lane) == (has && ndim == 1 ? (double)shape[0] : 0), PETSC_COMM_SELF,
+           PETSC_ERR_FILE_UNEXPECTED,
+           "the checkpoint is damaged: %s is [%lld][%lld][%lld][%lld] but %s has %lld numbers",
+           name, (long long)lane.c, (long long)lane.n[0], (long long)lane.n[1],
+           (long long)lane.n[2], means, (long long)(has && ndim ? shape[0] : 0));
+  PetscFunctionReturn(0);
+}
+
+/* The linear networks have one layer, whatever their depth. */
+static PetscBool has_blocks(const fm_flow_spec *s) {
+  return !strcmp(s->network, "hint") || !strcmp(s->network, "spline") ? PETSC_TRUE
+                                                                      : PETSC_FALSE;
+}
+
+/* The ranges of the options, and no more blocks than there are tensors: nobody shall build a
+   network without end for a header that is wrong. */
+static PetscErrorCode check_spec(fm_store *store, const fm_flow_spec *s) {
+  const int spline = !strcmp(s->network, "spline");
+  PetscBool *is_group, good;
+  char **names;
+  int n;
+
+  PetscFunctionBegin;
+  PetscCall(check_lane(store, "/whitening/x_mean", "x_shape", s->x));
+  PetscCall(check_lane(store, "/whitening/y_mean", "y_shape", s->y));
+  PetscCall(fm_store_list(store, "/theta", &n, &names, &is_group));
+  PetscCall(fm_store_free_list(n, &names, &is_group));
+  good = s->depth >= 1 && (s->depth <= n || !has_blocks(s)) && s->hidden >= 1 &&
+         s->hidden <= 1 << 20 && s->bins >= (spline ? 2 : 0) && s->bins <= 64 &&
+         (s->bound > 0 || !spline) && s->reflections >= 0 && s->reflections <= 1024 &&
+         s->squeezes >= 0 && s->squeezes <= 16 && s->scales >= 1 && s->scales <= 16;
+  fm_check(good, PETSC_COMM_SELF, PETSC_ERR_FILE_UNEXPECTED,
+           "the checkpoint is damaged: a network of depth %lld, hidden %lld, bins %lld, bound "
+           "%g, reflections %lld, squeezes %lld, scales %lld in %d tensors",
+           (long long)s->depth, (long long)s->hidden, (long long)s->bins, s->bound,
+           (long long)s->reflections, (long long)s->squeezes, (long long)s->scales, n);
+  PetscFunctionReturn(0);
+}
+
 /* ---- whitening and observation ---- */
 
 static PetscErrorCode write_vector(fm_store *store, const char *name, fm_type type, int64_t n,
@@ -143,19 +201,22 @@ PetscErrorCode fm_parts_read_whitening(fm_store *store, fm_transport *t) {
 
 static PetscErrorCode read_condition(fm_store *store, fm_transport *t, const double *y) {
   int64_t shape[FM_STORE_NDIM];
+  PetscErrorCode error;
   fm_real *values;
   int ndim;
 
   PetscFunctionBegin;
   PetscCall(fm_store_shape(store, "/observation/condition", &ndim, shape));
   PetscCall(fm_calloc(shape[0], &values));
-  PetscCall(fm_store_read(store, "/observation/condition", FM_TYPE_REAL, shape[0], values));
-  PetscCall(fm_transport_restore(t, y, shape[0], values));
+  error = fm_store_read(store, "/observation/condition", FM_TYPE_REAL, shape[0], values);
+  if (!error) error = fm_transport_restore(t, y, shape[0], values);
   PetscCall(PetscFree(values));
+  PetscCall(error);
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_parts_read_observation(fm_store *store, fm_transport *t) {
+  PetscErrorCode error = 0;
   PetscBool has, has_y;
   double *y = NULL;
   char train[16];
@@ -167,9 +228,10 @@ PetscErrorCode fm_parts_read_observation(fm_store *store, fm_transport *t) {
   if (!has) PetscFunctionReturn(0);
   PetscCall(fm_store_has(store, "/observation/y", &has_y));
   if (has_y) PetscCall(fm_calloc(t->m, &y));
-  if (has_y) PetscCall(fm_store_read(store, "/observation/y", FM_FLOAT64, t->m, y));
-  PetscCall(read_condition(store, t, y));
+  if (has_y) error = fm_store_read(store, "/observation/y", FM_FLOAT64, t->m, y);
+  if (!error) error = read_condition(store, t, y);
   PetscCall(PetscFree(y));
+  PetscCall(error);
   PetscFunctionReturn(0);
 }
 
@@ -179,6 +241,7 @@ PetscErrorCode fm_parts_read_transport(fm_store *store, fm_transport **transport
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&spec, sizeof(spec)));
   PetscCall(read_spec(store, &spec));
+  PetscCall(check_spec(store, &spec));
   PetscCall(fm_transport_create(&spec, transport));
   PetscCall(fm_parts_read_whitening(store, *transport));
   PetscCall(fm_parts_read_observation(store, *transport));
@@ -269,9 +332,8 @@ static PetscErrorCode compare(const fm_layout *layout, const char *group, fm_sto
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_parts_read_theta(MPI_Comm comm, const char *path, const fm_layout *layout,
-                                   const char *group, fm_store *store, fm_real *theta) {
-  char name[FM_NAME_MAX + 32];
+PetscErrorCode fm_parts_fit_theta(MPI_Comm comm, const char *path, const fm_layout *layout,
+                                  const char *group, fm_store *store) {
   differences d = {0, ""};
   PetscBool has;
 
@@ -284,6 +346,15 @@ PetscErrorCode fm_parts_read_theta(MPI_Comm comm, const char *path, const fm_lay
       "the weights of '%s' do not fit this network (-flow, -flow_depth, -flow_hidden, ...), "
       "%lld differences:%s%s",
       path, (long long)d.count, d.text, d.count > 4 ? "\n  ..." : "");
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_read_theta(MPI_Comm comm, const char *path, const fm_layout *layout,
+                                   const char *group, fm_store *store, fm_real *theta) {
+  char name[FM_NAME_MAX + 32];
+
+  PetscFunctionBegin;
+  PetscCall(fm_parts_fit_theta(comm, path, layout, group, store));
   for (int64_t i = 0; i < layout->ntensor; i++) {
     const fm_tensor *tensor = &layout->tensor[i];
 

@@ -17,6 +17,10 @@ PetscErrorCode fm_parts_read_observation(fm_store *store, fm_transport *transpor
 
 PetscErrorCode fm_parts_write_theta(const fm_layout *layout, const char *group,
                                     const fm_real *theta, fm_store *store);
+/* fm_parts_fit_theta - refuses, with the list of differences, a group that has not the tensors
+   of the layout. */
+PetscErrorCode fm_parts_fit_theta(MPI_Comm comm, const char *path, const fm_layout *layout,
+                                  const char *group, fm_store *store);
 /* fm_parts_read_theta - by name; refuses with the list of differences. `path` is for the
    sentence. */
 PetscErrorCode fm_parts_read_theta(MPI_Comm comm, const char *path, const fm_layout *layout,

@@ -98,6 +98,7 @@ static PetscErrorCode read_one(fm_history *h, fm_store *store, const char *group
 }
 
 PetscErrorCode fm_history_read(fm_history *h, fm_store *store, const char *group) {
+  PetscErrorCode error = 0;
   PetscBool has, *is_group;
   char **names;
   int n;
@@ -106,7 +107,8 @@ PetscErrorCode fm_history_read(fm_history *h, fm_store *store, const char *group
   PetscCall(fm_store_has(store, group, &has));
   if (!has) PetscFunctionReturn(0);
   PetscCall(fm_store_list(store, group, &n, &names, &is_group));
-  for (int i = 0; i < n; i++) PetscCall(read_one(h, store, group, names[i]));
+  for (int i = 0; i < n && !error; i++) error = read_one(h, store, group, names[i]);
   PetscCall(fm_store_free_list(n, &names, &is_group));
+  PetscCall(error);
   PetscFunctionReturn(0);
 }

@@ -6,6 +6,7 @@ PetscErrorCode fm_transport_create(const fm_flow_spec *spec, fm_transport **tran
 
   PetscFunctionBegin;
   PetscCall(PetscNew(&t));
+  *transport = t;
   PetscCall(fm_flow_create(spec, &t->flow));
   t->n = fm_shape_size(spec->x);
   t->m = fm_shape_size(spec->y);
@@ -16,7 +17,6 @@ PetscErrorCode fm_transport_create(const fm_flow_spec *spec, fm_transport **tran
   PetscCall(fm_calloc(t->m, &t->y_std));
   for (int64_t i = 0; i < t->n; i++) t->x_std[i] = 1.;
   for (int64_t i = 0; i < t->m; i++) t->y_std[i] = 1.;
-  *transport = t;
   PetscFunctionReturn(0);
 }
 
