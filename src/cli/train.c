@@ -259,10 +259,10 @@ PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
   if (t->step > l.first) report(t, &l, PETSC_TRUE);
   PetscCall(last_save(run, t, &l));
   run->stopped = t->all.stop;
-  if (run->stopped) {
+  if (run->stopped || l.moved) PetscCall(check_progress(run, t, &l));
+  if (run->stopped)
     say_stopped(t);
-    PetscCall(check_progress(run, t, &l));
-  } else if (t->step < t->in.schedule.steps)
+  else if (t->step < t->in.schedule.steps)
     fm_log("stopped at step %lld of %lld: continue with -resume", (long long)t->step,
            (long long)t->in.schedule.steps);
   fm_stop_over();

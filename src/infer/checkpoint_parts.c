@@ -120,19 +120,22 @@ static PetscBool has_blocks(const fm_flow_spec *s) {
    network without end for a header that is wrong. */
 static PetscErrorCode check_spec(fm_store *store, const fm_flow_spec *s) {
   const int spline = !strcmp(s->network, "spline");
-  PetscBool *is_group, good;
+  PetscBool *is_group, good, has;
   char **names;
-  int n;
+  int n = INT_MAX; /* where weights are not asked for */
 
   PetscFunctionBegin;
   PetscCall(check_lane(store, "/whitening/x_mean", "x_shape", s->x));
   PetscCall(check_lane(store, "/whitening/y_mean", "y_shape", s->y));
-  PetscCall(fm_store_list(store, "/theta", &n, &names, &is_group));
-  PetscCall(fm_store_free_list(n, &names, &is_group));
+  PetscCall(fm_store_has(store, "/theta", &has));
+  if (has) {
+    PetscCall(fm_store_list(store, "/theta", &n, &names, &is_group));
+    PetscCall(fm_store_free_list(n, &names, &is_group));
+  }
   good = s->depth >= 1 && (s->depth <= n || !has_blocks(s)) && s->hidden >= 1 &&
          s->hidden <= 1 << 20 && s->bins >= (spline ? 2 : 0) && s->bins <= 64 &&
          (s->bound > 0 || !spline) && s->reflections >= 0 && s->reflections <= 1024 &&
-         s->squeezes >= 0 && s->squeezes <= 16 && s->scales >= 1 && s->scales <= 16;
+         s->squeezes >= 0 && s->squeezes <= 16 && s->scales >= 0 && s->scales <= 16;
   fm_check(good, PETSC_COMM_SELF, PETSC_ERR_FILE_UNEXPECTED,
            "the checkpoint is damaged: a network of depth %lld, hidden %lld, bins %lld, bound "
            "%g, reflections %lld, squeezes %lld, scales %lld in %d tensors",
