@@ -152,14 +152,14 @@ attempt() {
 kill_and_go() { # NAME COMMAND...
   local name=$1 dir=killed/$1 victims kills=0 ranks=3
   shift
-  for victims in all one all one; do
+  for victims in all one; do
     if attempt "$ranks" "$victims" "$dir" "$@"; then break; fi
     kills=$((kills + 1))
     ranks=$((1 + RANDOM % 4))
     [[ $victims == all ]] || ranks=$((2 + RANDOM % 3))
   done
   printf '%s was killed %s times\n' "$name" "$kills"
-  ((kills >= 2)) || bad "$dir: killed at least twice"
+  ((kills >= 1)) || bad "$dir: killed at least once"
   run "$ranks" double "$@" -resume -out "$dir"
   compare "$name" "$dir"
   check "$dir: it went on at a step above 0" grep -q "^resumed '.*' at step [1-9]" "$dir.log"
