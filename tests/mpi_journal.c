@@ -139,21 +139,12 @@ static void make(fixture *f, MPI_Comm space, const char *option, const char *noi
   PetscMPIInt size;
 
   memset(f, 0, sizeof(*f));
-  f->t.fails = -1;
   fm_ok(fm_operators_declare_options());
   fm_ok(fm_energies_declare_options());
   MPI_Comm_size(space, &size);
   fm_ok(fm_comm_create(space, size, &f->comm));
   for (int i = 0; i < 2 * SHOTS; i++) f->y[i] = 0.3 * i - 1;
-  f->op = (fm_operator){.ops = &toy_ops,
-                        .data = &f->t,
-                        .space = f->comm.space,
-                        .group = PETSC_COMM_SELF,
-                        .x_size = 3,
-                        .d_size = 2 * SHOTS,
-                        .nparts = SHOTS,
-                        .name = "toy",
-                        .linearized = -1};
+  f->op = toy_operator(&f->t, f->comm.space);
   fm_ok(PetscOptionsSetValue(NULL, "-noise_std", noise));
   if (option) fm_ok(PetscOptionsSetValue(NULL, option, "3"));
   const fm_energy_inputs in = {&f->comm, 3, &f->op, 2 * SHOTS, f->y};

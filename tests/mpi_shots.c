@@ -28,16 +28,7 @@ static PetscErrorCode make(fixture *f, MPI_Comm space, const char *option, const
   fm_ok(fm_energies_declare_options());
   MPI_Comm_size(space, &size);
   fm_ok(fm_comm_create(space, size, &f->comm));
-  f->t.fails = -1;
-  f->op = (fm_operator){.ops = &toy_ops,
-                        .data = &f->t,
-                        .space = f->comm.space,
-                        .group = PETSC_COMM_SELF,
-                        .x_size = 3,
-                        .d_size = 2 * SHOTS,
-                        .nparts = SHOTS,
-                        .name = "toy",
-                        .linearized = -1};
+  f->op = toy_operator(&f->t, f->comm.space);
   fm_ok(PetscOptionsSetValue(NULL, "-noise_std", noise));
   if (option) fm_ok(PetscOptionsSetValue(NULL, option, value));
   const fm_energy_inputs in = {&f->comm, 3, &f->op, 2 * SHOTS, y};

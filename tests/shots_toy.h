@@ -88,4 +88,18 @@ static const fm_operator_ops toy_ops = {.linearize = toy_linearize,
                                         .part_range = toy_range,
                                         .encode = toy_encode};
 
+/* Its parts are made by single ranks of `space`; it fails nowhere. */
+static inline fm_operator toy_operator(toy *t, MPI_Comm space) {
+  t->fails = -1;
+  return (fm_operator){.ops = &toy_ops,
+                       .data = t,
+                       .space = space,
+                       .group = PETSC_COMM_SELF,
+                       .x_size = 3,
+                       .d_size = 2 * SHOTS,
+                       .nparts = SHOTS,
+                       .name = "toy",
+                       .linearized = -1};
+}
+
 #endif

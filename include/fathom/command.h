@@ -120,8 +120,8 @@ typedef struct fm_watch {
 PetscErrorCode fm_train(fm_run *run, fm_trainer *trainer, const fm_watch *watch);
 /* fm_run_time - the end of the job's time, which rank 0 watches: -time_limit, and what Slurm
    says (SLURM_JOB_END_TIME, or FATHOM_END_TIME of jobs/run.sbatch). From now on signals are
-   kept (stop.h). `least` seconds are set apart for leaving; may be called again. */
-PetscErrorCode fm_run_time(const fm_run *run, double least);
+   kept (stop.h). */
+PetscErrorCode fm_run_time(const fm_run *run);
 /* fm_train_resume - -resume: continue from the newest checkpoint of OUT that is whole, where
    there
    is one. */

@@ -23,11 +23,11 @@ void fm_stop_over(void);
 /* fm_stop_set_end - the wall clock (seconds since 1970) by which this job must have left; 0:
    never. Only the rank that is told of an end looks at the clock. */
 void fm_stop_set_end(double end);
-/* fm_stop_end - that time; 0: none. */
-double fm_stop_end(void);
+/* fm_stop_set_spare - seconds before that time which are set apart for leaving (0). */
+void fm_stop_set_spare(double seconds);
 
 /* fm_stop_wanted - 1 where a signal has come to this rank, or where less than `needed` seconds
-   are left to it, else 0. Not collective. */
+   are left to it before those set apart, else 0. Not collective. */
 int fm_stop_wanted(double needed);
 
 /* fm_stop_age - seconds since the signal came to this rank; 0: none came. */

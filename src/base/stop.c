@@ -11,7 +11,7 @@ static volatile sig_atomic_t came; /* the first signal */
 static volatile sig_atomic_t over; /* all is saved */
 static PetscBool watched;
 static struct timespec came_at;
-static double end_of_time;
+static double end_of_time, spare;
 static PetscBool late; /* the clock was the reason */
 
 #define ECHO 2. /* seconds in which the same signal again is the same wish, forwarded twice */
@@ -38,7 +38,7 @@ PetscBool fm_stop_watched(void) { return watched; }
 
 void fm_stop_set_end(double end) { end_of_time = end; }
 
-double fm_stop_end(void) { return end_of_time; }
+void fm_stop_set_spare(double seconds) { spare = seconds; }
 
 int fm_stop_wanted(double needed) {
   struct timespec now;
@@ -46,7 +46,8 @@ int fm_stop_wanted(double needed) {
   if (came || late) return 1;
   if (end_of_time <= 0.) return 0;
   clock_gettime(CLOCK_REALTIME, &now);
-  if ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec + needed > end_of_time) late = PETSC_TRUE;
+  if ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec + needed + spare > end_of_time)
+    late = PETSC_TRUE;
   return late ? 1 : 0;
 }
 

@@ -145,7 +145,8 @@ static PetscErrorCode prepare_loop(reference *r) {
   r->last = fm_sampler_total(r->sampler);
   if (stop) r->last = PetscMin(r->last, r->first + stop);
   r->begin = MPI_Wtime();
-  PetscCall(fm_run_time(r->run, LEAVE));
+  PetscCall(fm_run_time(r->run));
+  fm_stop_set_spare(LEAVE);
   PetscFunctionReturn(0);
 }
 
@@ -166,8 +167,7 @@ static void progress(const reference *r, PetscBool last) {
 }
 
 /* Words to the other ranks come often enough to stop in time: where iterations are slow after
-   each.
-   Ranks of one space know the same. */
+   each. Ranks of one space know the same. */
 static int64_t block_of(const reference *r) {
   PetscMPIInt ranks;
 

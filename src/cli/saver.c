@@ -92,6 +92,6 @@ PetscErrorCode fm_saver_begin(fm_run *run, fm_trainer *t, PetscBool again, fm_sa
   PetscCall(fm_checkpoint_begin(t, path, &keep, &s->writer));
   s->building = MPI_Wtime() - s->last;
   s->step = t->step;
-  PetscCall(fm_run_time(run, fm_saver_cost(s)));
+  fm_stop_set_spare(fm_saver_cost(s));
   PetscFunctionReturn(0);
 }

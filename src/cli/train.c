@@ -52,7 +52,8 @@ static PetscErrorCode prepare(const fm_run *run, const fm_trainer *t, const fm_w
   PetscCall(fm_option_integer_in("checkpoint_every", 1, INT64_MAX, &l->checkpoint_every));
   PetscCall(fm_option_real_in("report_seconds", 0., 1e9, &l->report));
   PetscCall(fm_saver_prepare(run, &l->saver));
-  PetscCall(fm_run_time(run, fm_saver_cost(&l->saver)));
+  PetscCall(fm_run_time(run));
+  fm_stop_set_spare(fm_saver_cost(&l->saver));
   if (l->stop) l->last = PetscMin(l->last, l->first + l->stop);
   l->saved = t->step && t->step == l->last ? PETSC_TRUE : PETSC_FALSE;
   l->begin = MPI_Wtime();

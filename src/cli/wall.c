@@ -32,7 +32,7 @@ static double seconds_of(const char *text) {
 }
 
 /* Seconds since 1970 in a variable of the environment; 0: none, or none that makes sense. */
-static double time_in(const char *variable, PetscBool say) {
+static double time_in(const char *variable) {
   const char *text = getenv(variable);
   char *end;
   double value;
@@ -40,7 +40,7 @@ static double time_in(const char *variable, PetscBool say) {
   if (!text || !text[0]) return 0.;
   value = strtod(text, &end);
   if (!*end && value > 1e9 && value < 1e11) return value;
-  if (say) fm_warn("%s '%s' is no time in seconds since 1970: ignored", variable, text);
+  fm_warn("%s '%s' is no time in seconds since 1970: ignored", variable, text);
   return 0.;
 }
 
@@ -48,9 +48,8 @@ static void earlier(double time, double *end) {
   if (time > 0. && (*end <= 0. || time < *end)) *end = time;
 }
 
-PetscErrorCode fm_run_time(const fm_run *run, double least) {
+PetscErrorCode fm_run_time(const fm_run *run) {
   double end = 0., limit = 0.;
-  const PetscBool first = fm_stop_watched() && fm_stop_end() != 0. ? PETSC_FALSE : PETSC_TRUE;
   PetscMPIInt rank;
   const char *text;
 
@@ -63,13 +62,13 @@ PetscErrorCode fm_run_time(const fm_run *run, double least) {
       "not '%s'",
       text);
   earlier(limit > 0. ? run->begin + limit : 0., &end);
-  earlier(time_in("SLURM_JOB_END_TIME", first), &end);
-  earlier(time_in("FATHOM_END_TIME", first), &end);
+  earlier(time_in("SLURM_JOB_END_TIME"), &end);
+  earlier(time_in("FATHOM_END_TIME"), &end);
   PetscCallMPI(MPI_Comm_rank(run->comm.world, &rank));
-  if (end > 0. && first)
+  if (end > 0.)
     fm_log("this job has %.0f s left: it will leave in time with a checkpoint",
            end - (double)time(NULL));
-  fm_stop_set_end(!rank && end > 0. ? end - least : 0.);
+  fm_stop_set_end(rank ? 0. : end);
   fm_stop_watch();
   PetscFunctionReturn(0);
 }
