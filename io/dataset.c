@@ -10,16 +10,25 @@ const fm_option fm_dataset_options[] = {
     {"pairs_memory", FM_OPTION_TEXT, "1G", "pretrain evaluate",
      "bytes of pairs that a rank may hold, as 500M or 1G; of a larger set it reads the rows "
      "that it needs"},
+    {"pairs_x", FM_OPTION_TEXT, "/x", "pretrain evaluate judge",
+     "what of -pairs the flow is of: /x, the unknowns, or /model, the velocities (of simulate "
+     "-pairs_model true), for a flow that is to be a prior (-prior flow)"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
 /* ---- shapes ---- */
 
-/* [n] is n numbers, [n][d] vectors, [n][c][h] and [n][c][h][w] channels first */
-static fm_shape row_shape(int ndim, const int64_t *shape) {
+static fm_shape rows_of(int ndim, const int64_t *shape) {
   fm_shape s = fm_shape_vector(ndim > 1 ? shape[1] : 1);
 
   for (int i = 2; i < ndim; i++) s.n[i - 2] = shape[i];
   return s;
+}
+
+/* [n] is n numbers, [n][d] vectors, [n][c][h] and [n][c][h][w] channels first; models [n][h][w]
+   have one channel */
+static fm_shape row_shape(const char *name, int ndim, const int64_t *shape) {
+  if (ndim == 3 && !strcmp(name, "/model")) return (fm_shape){1, {shape[1], shape[2], 1}};
+  return rows_of(ndim, shape);
 }
 
 static PetscErrorCode get_part(fm_store *store, const char *path, MPI_Comm comm, fm_part *part,
@@ -31,7 +40,7 @@ static PetscErrorCode get_part(fm_store *store, const char *path, MPI_Comm comm,
   PetscCall(fm_store_shape(store, part->name, &ndim, shape));
   fm_check(ndim >= 1, comm, PETSC_ERR_ARG_SIZ,
            "%s of '%s' is a single number, expected rows [n][...]", part->name, path);
-  part->shape = row_shape(ndim, shape);
+  part->shape = row_shape(part->name, ndim, shape);
   part->size = fm_shape_size(part->shape);
   *n = shape[0];
   fm_check(*n >= 1 && part->size >= 1, comm, PETSC_ERR_ARG_SIZ,
@@ -48,8 +57,18 @@ static PetscErrorCode get_scale(fm_store *store, fm_dataset *d) {
   PetscCall(fm_store_has_attribute(store, d->x.name, "scale", &has));
   if (has) PetscCall(fm_store_get_real(store, d->x.name, "scale", &d->scale));
   fm_check(isfinite(d->scale) && d->scale > 0, d->comm, PETSC_ERR_ARG_OUTOFRANGE,
-           "the attribute scale of /x in '%s' is %g, expected a positive number", d->path,
-           d->scale);
+           "the attribute scale of %s in '%s' is %g, expected a positive number", d->x.name,
+           d->path, d->scale);
+  PetscFunctionReturn(0);
+}
+
+/* Of physical models: what they are in. */
+static PetscErrorCode get_unit(fm_store *store, fm_dataset *d) {
+  PetscBool has;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has_attribute(store, d->x.name, "unit", &has));
+  if (has) PetscCall(fm_store_get_text(store, d->x.name, "unit", d->unit, sizeof(d->unit)));
   PetscFunctionReturn(0);
 }
 
@@ -64,8 +83,8 @@ static PetscErrorCode get_shapes(fm_store *store, fm_dataset *d) {
   if (!has) PetscFunctionReturn(0);
   PetscCall(get_part(store, d->path, d->comm, &d->y, &n));
   fm_check(n == d->n, d->comm, PETSC_ERR_ARG_SIZ,
-           "'%s' has %lld rows in /x and %lld in /y, expected the same number", d->path,
-           (long long)d->n, (long long)n);
+           "'%s' has %lld rows in %s and %lld in /y, expected the same number", d->path,
+           (long long)d->n, d->x.name, (long long)n);
   PetscFunctionReturn(0);
 }
 
@@ -181,6 +200,7 @@ static PetscErrorCode load(fm_store **store, fm_dataset *d) {
   PetscCall(read_memory(d->comm, &most));
   PetscCall(get_shapes(*store, d));
   PetscCall(get_scale(*store, d));
+  PetscCall(get_unit(*store, d));
   d->held = (double)d->n * (double)((d->x.size + d->y.size) * (int64_t)sizeof(fm_real)) <= most;
   if (d->held) {
     PetscCall(hold(*store, d, &d->x));
@@ -189,6 +209,19 @@ static PetscErrorCode load(fm_store **store, fm_dataset *d) {
     PetscCall(fm_store_close(store)); /* before this process opens the file again */
     PetscCall(open_own(d));
   }
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode choose_x(MPI_Comm comm, fm_dataset *d) {
+  const char *name;
+
+  PetscFunctionBegin;
+  PetscCall(fm_options_declare(fm_dataset_options));
+  PetscCall(fm_option_text("pairs_x", &name));
+  fm_check(name[0] == '/' && name[1], comm, PETSC_ERR_USER,
+           "-pairs_x takes a dataset of -pairs, /x or /model, not '%s'", name);
+  PetscCall(PetscStrallocpy(name, &d->x_name));
+  d->x.name = d->x_name;
   PetscFunctionReturn(0);
 }
 
@@ -201,10 +234,10 @@ PetscErrorCode fm_dataset_open(MPI_Comm comm, const char *path, fm_dataset **dat
   PetscCall(fm_store_open(comm, path, &store));
   PetscCall(PetscNew(data));
   (*data)->comm = comm;
-  (*data)->x.name = "/x";
   (*data)->y.name = "/y";
   (*data)->x.reader.set = (*data)->y.reader.set = H5I_INVALID_HID;
   code = PetscStrallocpy(path, &(*data)->path);
+  if (!code) code = choose_x(comm, *data);
   if (!code) code = load(&store, *data);
   PetscCall(fm_store_close(&store));
   if (code) PetscCall(fm_dataset_close(data));
@@ -223,6 +256,7 @@ PetscErrorCode fm_dataset_close(fm_dataset **data) {
   PetscCall(PetscFree((*data)->order));
   PetscCall(PetscFree((*data)->run));
   PetscCall(PetscFree((*data)->path));
+  PetscCall(PetscFree((*data)->x_name));
   PetscCall(PetscFree(*data));
   PetscFunctionReturn(0);
 }
@@ -230,6 +264,7 @@ PetscErrorCode fm_dataset_close(fm_dataset **data) {
 int64_t fm_dataset_count(const fm_dataset *data) { return data->n; }
 PetscBool fm_dataset_held(const fm_dataset *data) { return data->held; }
 double fm_dataset_scale(const fm_dataset *data) { return data->scale; }
+const char *fm_dataset_unit(const fm_dataset *data) { return data->unit; }
 fm_shape fm_dataset_shape_x(const fm_dataset *data) { return data->x.shape; }
 fm_shape fm_dataset_shape_y(const fm_dataset *data) { return data->y.shape; }
 

@@ -19,6 +19,7 @@ struct fm_dataset {
   int64_t n;
   fm_part x, y;
   double scale;
+  char *x_name, unit[8];
   PetscBool held;
   fm_store *own;  /* where not held: this rank's */
   int64_t *order; /* scratch of a gather: [2 capacity], index and place */

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# The main job: sets up (jobs/setup.sh), builds in build/, runs the 2-D toy (experiment A1) and says where its pictures are.
+# The main job on a small case: sets up (jobs/setup.sh), builds in build/, runs a full-waveform inversion with its uncertainty
+# (jobs/fwi/run.sh -small: simulate, pretrain, refine, sample, evaluate, report) and says where its report is. Minutes on two cores.
 #
-#   bash jobs/demo.sh [-n RANKS] [-out DIR]       default: as many ranks as cores, at most 4; out/toy
+#   bash jobs/demo.sh [-n RANKS] [-out DIR]       default: as many ranks as cores, at most 4; out/fwi
 set -euo pipefail
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 ranks=$(nproc)
 ((ranks <= 4)) || ranks=4
-out=$fathom_root/out/toy
+out=$fathom_root/out/fwi
 while [[ $# -gt 0 ]]; do
   case $1 in
     -n | -out)
@@ -29,8 +30,9 @@ if [[ ! $ranks =~ ^[1-9][0-9]*$ ]]; then
 fi
 fathom_setup
 
-fathom_say "running jobs/toy/run.sh on $ranks ranks"
-bash "$fathom_root/jobs/toy/run.sh" -n "$ranks" -out "$out"
+fathom_say "running jobs/fwi/run.sh -small on $ranks ranks"
+bash "$fathom_root/jobs/fwi/run.sh" -small -n "$ranks" -out "$out"
 
-fathom_say "results and pictures in $out:"
-find "$out" \( -name '*.png' -o -name '*.tsv' -o -name '*.h5' \) -type f | sort | sed 's/^/    /'
+fathom_say "open the report in a browser: $out/report/report.html"
+fathom_say "results in $out:"
+find "$out" \( -name '*.html' -o -name 'results.tsv' -o -name '*.h5' \) -type f | sort | sed 's/^/    /'

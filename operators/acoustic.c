@@ -101,14 +101,15 @@ PetscErrorCode fm_acoustic_forward(fm_operator *op, PetscInt part, Vec d, PetscB
 
 PetscErrorCode fm_acoustic_jvp(fm_operator *op, PetscInt part, Vec dx, Vec dd) {
   fm_acoustic *a = (fm_acoustic *)op->data;
-  const int64_t nodes = op->x_size;
+  const int64_t nodes = a->nz * a->nx;
   const double *all;
   fm_wave2d_shot shot;
   double unit;
 
   PetscFunctionBegin;
   PetscCall(fm_gather_read(a->of_x, dx, &all));
-  for (int64_t i = 0; i < nodes; i++) a->node[i] = a->slope[i] * all[i];
+  PetscCall(fm_coordinates_map(a->coordinates, all, a->field));
+  for (int64_t i = 0; i < nodes; i++) a->node[i] = a->slope[i] * a->field[i];
   unit = unit_of(nodes, a->node);
   for (int64_t i = 0; i < nodes; i++) a->node[i] /= unit;
   shot_of(a, part, &shot);
@@ -129,9 +130,12 @@ PetscErrorCode fm_acoustic_vjp(fm_operator *op, PetscInt part, Vec dd, Vec gx) {
   shot_of(a, part, &shot);
   PetscCall(fm_wave2d_adjoint(a->wave, &shot, a->trace, a->grid));
   g = fm_acoustic_from_grid(a, a->grid);
+  for (int64_t i = 0; i < a->nz * a->nx; i++)
+    a->field[i] = a->slope[i] * g[i] * (a->unit * unit);
+  PetscCall(fm_coordinates_transpose(a->coordinates, a->field, a->unknown));
   PetscCall(VecGetOwnershipRange(gx, &low, &high));
   PetscCall(VecGetArrayWrite(gx, &mine));
-  for (PetscInt i = low; i < high; i++) mine[i - low] = a->slope[i] * g[i] * (a->unit * unit);
+  for (PetscInt i = low; i < high; i++) mine[i - low] = a->unknown[i];
   PetscCall(VecRestoreArrayWrite(gx, &mine));
   PetscFunctionReturn(0);
 }
@@ -145,12 +149,13 @@ static PetscErrorCode set_model(fm_operator *op, Vec x, PetscBool *ok) {
 
   PetscFunctionBegin;
   PetscCall(fm_gather_read(a->of_x, x, &all));
-  fm_velocity_map(a->velocity, all, a->next, a->slope);
+  PetscCall(fm_coordinates_map(a->coordinates, all, a->field));
+  fm_velocity_map(a->velocity, a->field, a->next, a->slope);
   *ok = !fm_acoustic_model_fault(a, a->next, op->reason, sizeof(op->reason));
   if (!*ok) PetscFunctionReturn(0);
-  PetscCall(PetscMemcmp(a->c, a->next, (size_t)op->x_size * sizeof(double), &same));
+  PetscCall(PetscMemcmp(a->c, a->next, (size_t)(a->nz * a->nx) * sizeof(double), &same));
   if (same) PetscFunctionReturn(0);
-  PetscCall(PetscArraycpy(a->c, a->next, (size_t)op->x_size));
+  PetscCall(PetscArraycpy(a->c, a->next, (size_t)(a->nz * a->nx)));
   PetscCall(fm_acoustic_set_velocity(a));
   PetscFunctionReturn(0);
 }
@@ -167,12 +172,42 @@ static PetscErrorCode acoustic_linearize(fm_operator *op, PetscInt part, Vec x, 
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_acoustic_model(fm_operator *op, const double *x, double *model) {
+  fm_acoustic *a = (fm_acoustic *)op->data;
+
+  PetscFunctionBegin;
+  PetscCall(fm_coordinates_map(a->coordinates, x, a->field));
+  fm_velocity_map(a->velocity, a->field, model, a->node);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_acoustic_unknown(fm_operator *op, const double *model, double *x) {
+  fm_acoustic *a = (fm_acoustic *)op->data;
+  const fm_velocity *v = a->velocity;
+  const PetscBool bounded = v->unknown == FM_UNKNOWN_BOUNDED ? PETSC_TRUE : PETSC_FALSE;
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < a->nz * a->nx; i++)
+    fm_check(model[i] > (bounded ? v->low : 0) && model[i] < (bounded ? v->high : INFINITY),
+             PETSC_COMM_SELF, PETSC_ERR_USER,
+             "a model has %.6g m/s at node [%lld][%lld], which no unknown has: %s", model[i],
+             (long long)(i / a->nx), (long long)(i % a->nx),
+             bounded ? "widen -acoustic_velocity_min and -acoustic_velocity_max"
+                     : "velocities must be positive");
+  fm_velocity_unknown(v, model, a->field);
+  PetscCall(fm_coordinates_inverse(a->coordinates, a->field, x));
+  PetscFunctionReturn(0);
+}
+
 static const fm_operator_ops acoustic_ops = {.linearize = acoustic_linearize,
                                              .jvp = fm_acoustic_jvp,
                                              .vjp = fm_acoustic_vjp,
                                              .create_vecs = fm_acoustic_create_vecs,
                                              .part_range = fm_acoustic_part_range,
                                              .encode = fm_acoustic_encode,
+                                             .model = fm_acoustic_model,
+                                             .unknown = fm_acoustic_unknown,
+                                             .model_density = fm_acoustic_model_density,
                                              .destroy = fm_acoustic_destroy};
 
 PetscErrorCode fm_acoustic_create(fm_operator *op) {

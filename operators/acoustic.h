@@ -6,6 +6,7 @@
 #ifndef FATHOM_ACOUSTIC_H
 #define FATHOM_ACOUSTIC_H
 
+#include "coordinates.h"
 #include "dispersion.h"
 #include "fathom/gather.h"
 #include "fathom/operator_impl.h"
@@ -14,9 +15,10 @@
 #include "wave2d.h"
 
 typedef struct fm_acoustic {
-  int64_t nz, nx, coarsen; /* of the model; every coarsen-th node is one of the grid */
+  int64_t nz, nx, coarsen; /* of the model; every coarsen-th is one of the grid */
   fm_wave2d_spec spec;     /* the grid; steps: of the time loop, a few more than the user's */
   fm_survey *survey;
+  fm_coordinates *coordinates;
   fm_velocity *velocity;
   fm_dispersion *dispersion;
   fm_wave2d *wave;
@@ -28,10 +30,11 @@ typedef struct fm_acoustic {
   double unit, amplitude;     /* amplitude: 1/(dz dx), that of a point source of strength 1 */
   double *sign;               /* [nshot] amplitudes of a supershot; NULL: single shots */
   PetscInt adjoint_part;      /* whose tape born keeps, -1: none */
-  double *born_centre;        /* [nz][nx] x of the background, for born's total; else NULL */
+  double *born_centre;        /* [x_size] x of the background, for born's total; else NULL */
   Vec born_step, *born_base;  /* x - centre; [nshot] F(centre) of a shot, NULL: not yet known */
   double *c, *next, *slope;   /* [nz][nx] m/s, of the model at hand; dc/dx */
-  double *node;               /* [nz][nx] scratch */
+  double *node, *field;       /* [nz][nx] scratch */
+  double *unknown;            /* [x_size] scratch */
   double *coarse, *grid;      /* [spec.nz][spec.nx] velocity on the grid, scratch */
   fm_real *trace;             /* [spec.steps][receiver] */
   fm_real *data;              /* [samples][receiver] */
@@ -84,6 +87,18 @@ const double *fm_acoustic_from_grid(fm_acoustic *a, const double *g);
 
 /* fm_acoustic_encode - see fm_operator_encode: every source fires at once, with its sign. */
 PetscErrorCode fm_acoustic_encode(fm_operator *op, const double *sign);
+
+/* fm_acoustic_model - see fm_operator_model: the velocity at the nodes. */
+PetscErrorCode fm_acoustic_model(fm_operator *op, const double *x, double *model);
+/* fm_acoustic_unknown - see fm_operator_unknown. */
+PetscErrorCode fm_acoustic_unknown(fm_operator *op, const double *model, double *x);
+
+/* ---- acoustic_density.c ---- */
+
+/* fm_acoustic_model_density - see fm_operator_model_density. */
+PetscErrorCode fm_acoustic_model_density(fm_operator *op, const double *x,
+                                         const double *model_bar, double *x_bar,
+                                         double *log_det);
 
 /* The three solves at a->c with dc/dx = a->slope. */
 PetscErrorCode fm_acoustic_forward(fm_operator *op, PetscInt part, Vec d, PetscBool *ok);

@@ -8,14 +8,14 @@
 #define MOST_NODES 1000000
 #define MOST_LAYER 1000
 
-#define PHYSICS FM_COMMANDS_PHYSICS
+#define PHYSICS FM_COMMANDS_PHYSICS " shots export"
 const fm_option fm_acoustic_options[] = {
     {"acoustic_shape", FM_OPTION_TEXT, "", PHYSICS, "nodes of the model, NZxNX"},
     {"acoustic_spacing", FM_OPTION_ARRAY, "", PHYSICS,
      "distance of the nodes in m, H or DZ,DX"},
     {"acoustic_coarsen", FM_OPTION_INTEGER, "1", PHYSICS,
-     "solve on every so many-th node of the model, squared slowness averaged around it: a "
-     "low-fidelity twin of the same unknowns and data"},
+     "solve on every so many-th node of the model, squared slowness averaged around it and "
+     "continued beyond the last node: a low-fidelity twin of the same unknowns and data"},
     {"acoustic_dt", FM_OPTION_REAL, "", PHYSICS, "time step in s"},
     {"acoustic_steps", FM_OPTION_INTEGER, "", PHYSICS,
      "samples of the time loop, t = 0 included"},
@@ -42,15 +42,42 @@ const fm_option fm_acoustic_options[] = {
      "which for Ricker's is 2.5 times the peak"},
     {"acoustic_sources", FM_OPTION_ARRAY, "", PHYSICS,
      "a source a shot, (z, x) in m from the first node: z,x,z,x,... or FILE:/dataset [n][2]"},
+    {"acoustic_sources_line", FM_OPTION_ARRAY, "", PHYSICS,
+     "in place of -acoustic_sources COUNT,Z,FIRST,LAST: so many at depth Z, evenly from x = "
+     "FIRST to LAST"},
+    {"acoustic_receivers_line", FM_OPTION_ARRAY, "", PHYSICS,
+     "receivers likewise, in place of -acoustic_receivers"},
     {"acoustic_receivers", FM_OPTION_ARRAY, "", PHYSICS,
      "receivers likewise, [n][2], or [shots][n][2] where they differ by shot"},
     {"acoustic_unknown", FM_OPTION_TEXT, "velocity", PHYSICS,
      "the unknown of a node, velocity in m/s, squared slowness in s^2/m^2, background + scale "
      "x, or a logistic map to between velocity_min and velocity_max: " FM_UNKNOWNS},
     {"acoustic_background", FM_OPTION_ARRAY, "", PHYSICS,
-     "velocity in m/s for `scaled` and for the operator born: a number or FILE:/dataset"},
+     "velocity in m/s for `scaled`, with -acoustic_scale the centre of `bounded`, and where "
+     "the operator born is linearised: a number or FILE:/dataset"},
+    {"acoustic_linearize_at", FM_OPTION_ARRAY, "", PHYSICS,
+     "model in m/s, FILE:/dataset, in place of the background where the operator born, `fathom "
+     "informed` and -condition migration linearise; the prior stays about "
+     "-acoustic_background (-prior informed, or a flow of models)"},
+    {"acoustic_background_gradient", FM_OPTION_REAL, "0", PHYSICS,
+     "m/s that are added to the background for each m of depth"},
     {"acoustic_scale", FM_OPTION_ARRAY, "", PHYSICS,
-     "m/s per unit of the unknown for `scaled`: a number or FILE:/dataset"},
+     "m/s per unit of the unknown for `scaled`, and for `bounded` with a background there: a "
+     "number or FILE:/dataset"},
+    {"acoustic_scale_gradient", FM_OPTION_REAL, "0", PHYSICS,
+     "what is added to the scale for each m of depth"},
+    {"acoustic_frozen", FM_OPTION_ARRAY, "", PHYSICS,
+     "1 for nodes that keep the background's velocity (a water layer), 0 for others: "
+     "FILE:/dataset [nz][nx]"},
+    {"acoustic_coordinates", FM_OPTION_TEXT, "nodes", PHYSICS,
+     "what the unknown is: the field at the nodes, white noise that the factor of the Matern "
+     "covariance -matern_correlation colours, or coefficients of its leading "
+     "modes: " FM_COORDINATES},
+    {"acoustic_modes", FM_OPTION_INTEGER, "16", PHYSICS,
+     "Karhunen-Loeve modes for -acoustic_coordinates modes"},
+    {"acoustic_informed", FM_OPTION_TEXT, "", PHYSICS,
+     "file of `fathom informed`: coordinates (of matern or modes) in which the posterior of "
+     "nearly linear data is white (with -prior informed)"},
     {"acoustic_velocity_min", FM_OPTION_REAL, "", PHYSICS,
      "lower bound for `bounded`; else the least velocity to expect, for the checks; default: "
      "that of the background"},
@@ -86,18 +113,16 @@ static PetscErrorCode read_shape(MPI_Comm comm, fm_acoustic *a) {
   PetscFunctionReturn(0);
 }
 
-/* The grid that is solved on. */
+/* The grid that is solved on; it reaches the model's end, or beyond. */
 static PetscErrorCode coarsen(MPI_Comm comm, fm_acoustic *a) {
   fm_wave2d_spec *spec = &a->spec;
 
   PetscFunctionBegin;
   PetscCall(fm_option_integer_in("acoustic_coarsen", 1, MOST_NODES, &a->coarsen));
-  fm_check((a->nz - 1) % a->coarsen == 0 && (a->nx - 1) % a->coarsen == 0, comm, PETSC_ERR_USER,
-           "-acoustic_coarsen %lld leaves the last row or column of %lldx%lld nodes out: the "
-           "nodes less one must be its multiples",
-           (long long)a->coarsen, (long long)a->nz, (long long)a->nx);
-  spec->nz = (a->nz - 1) / a->coarsen + 1;
-  spec->nx = (a->nx - 1) / a->coarsen + 1;
+  spec->depth = (double)(a->nz - 1) * spec->dz;
+  spec->width = (double)(a->nx - 1) * spec->dx;
+  spec->nz = (a->nz - 2 + a->coarsen) / a->coarsen + 1;
+  spec->nx = (a->nx - 2 + a->coarsen) / a->coarsen + 1;
   fm_check(
       PetscMin(spec->nz, spec->nx) >= LEAST_NODES, comm, PETSC_ERR_USER,
       "-acoustic_coarsen %lld leaves %lldx%lld of %lldx%lld nodes: %d a side are the least",

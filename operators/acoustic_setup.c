@@ -1,7 +1,7 @@
 /* The operators acoustic and born from their options. */
 #include "acoustic.h"
+#include "fathom/ricker.h"
 #include "fathom/store.h"
-#include "ricker.h"
 #include <math.h>
 #include <unistd.h>
 
@@ -163,11 +163,27 @@ static void set_layers(fm_acoustic *a) {
   a->spec.layer_frequency = a->peak;
 }
 
+/* A field about 0 is added to a background. */
+static PetscErrorCode check_coordinates(MPI_Comm comm, const fm_acoustic *a) {
+  const fm_velocity *v = a->velocity;
+
+  PetscFunctionBegin;
+  fm_check(a->coordinates->kind == FM_COORDINATES_NODES ||
+               (v->background && v->scale && v->unknown >= FM_UNKNOWN_SCALED),
+           comm, PETSC_ERR_USER,
+           "-acoustic_coordinates matern and modes describe a field about a background: give "
+           "-acoustic_unknown scaled or bounded, -acoustic_background and -acoustic_scale");
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_all(MPI_Comm space, fm_acoustic *a) {
   PetscFunctionBegin;
   PetscCall(fm_acoustic_read_grid(space, a));
   PetscCall(fm_acoustic_read_tape_memory(space, &a->spec.tape_bytes));
-  PetscCall(fm_velocity_create(space, a->nz, a->nx, &a->velocity));
+  PetscCall(
+      fm_velocity_create(space, a->nz, a->nx, a->spec.dz / (double)a->coarsen, &a->velocity));
+  PetscCall(fm_coordinates_create(space, a->nz, a->nx, &a->coordinates));
+  PetscCall(check_coordinates(space, a));
   PetscCall(create_wavelet(space, a));
   PetscCall(fm_survey_create(space, &a->spec, &a->survey));
   PetscCall(fm_acoustic_preflight(space, a));
@@ -185,21 +201,33 @@ static PetscErrorCode set_sizes(fm_operator *op, const fm_acoustic *a) {
            "fewer samples (-acoustic_record_every) or receivers",
            (long long)a->survey->nreceiver, (long long)a->samples, (long long)of_shot,
            (long long)PETSC_MAX_INT);
-  op->x_rows = a->nz;
-  op->x_columns = a->nx;
-  op->x_size = a->nz * a->nx;
+  op->x_rows = a->coordinates->kind == FM_COORDINATES_MODES ? 0 : a->nz;
+  op->x_columns = op->x_rows ? a->nx : 0;
+  op->x_size = a->coordinates->size;
+  op->model_rows = a->nz;
+  op->model_columns = a->nx;
+  op->model_spacing[0] = a->spec.dz / (double)a->coarsen;
+  op->model_spacing[1] = a->spec.dx / (double)a->coarsen;
+  op->model_unit = "m/s";
+  if (a->velocity->unknown == FM_UNKNOWN_BOUNDED) op->model_low = a->velocity->low;
+  if (a->velocity->unknown == FM_UNKNOWN_BOUNDED) op->model_high = a->velocity->high;
   op->d_size = a->survey->nshot * of_shot;
   op->nparts = (PetscInt)a->survey->nshot;
+  op->d_samples = a->samples;
+  op->d_dt = a->spec.dt * (double)a->every;
+  op->d_frequency = a->peak;
+  op->x_background = a->velocity->background && a->velocity->unknown >= FM_UNKNOWN_SCALED;
   PetscFunctionReturn(0);
 }
 
 static PetscErrorCode create_arrays(fm_operator *op, fm_acoustic *a) {
-  const int64_t nodes = op->x_size, nr = a->survey->nreceiver;
+  const int64_t nodes = a->nz * a->nx, nr = a->survey->nreceiver;
   const int64_t grid = a->spec.nz * a->spec.nx;
   Vec x, d;
 
   PetscFunctionBegin;
-  PetscCall(PetscCalloc4(nodes, &a->c, nodes, &a->next, nodes, &a->slope, nodes, &a->node));
+  PetscCall(PetscCalloc6(nodes, &a->c, nodes, &a->next, nodes, &a->slope, nodes, &a->node,
+                         nodes, &a->field, op->x_size, &a->unknown));
   PetscCall(PetscCalloc2(grid, &a->coarse, grid, &a->grid));
   PetscCall(PetscCalloc2(a->spec.steps * nr, &a->trace, a->samples * nr, &a->data));
   PetscCall(fm_acoustic_create_vecs(op, 0, &x, &d));
@@ -214,21 +242,38 @@ static PetscErrorCode create_arrays(fm_operator *op, fm_acoustic *a) {
 static PetscErrorCode describe(fm_operator *op, const fm_acoustic *a) {
   static const char *const unknown[] = {"velocity", "squared slowness", "scaled velocity",
                                         "bounded velocity"};
+  static const char *const coordinates[] = {"nodes", "matern coordinates", "modes"};
   const double k = (double)a->coarsen;
-  char coarse[64] = "";
+  char coarse[64] = "", modes[64] = "";
 
   PetscFunctionBegin;
   if (a->coarsen > 1)
     PetscCall(PetscSNPrintf(coarse, sizeof(coarse), " solved on %lldx%lld",
                             (long long)a->spec.nz, (long long)a->spec.nx));
+  if (a->coordinates->kind)
+    PetscCall(PetscSNPrintf(modes, sizeof(modes), " in %lld %s%s",
+                            (long long)a->coordinates->size, coordinates[a->coordinates->kind],
+                            a->coordinates->informed ? ", informed" : ""));
   PetscCall(PetscSNPrintf(
       op->description, sizeof(op->description),
       "%s, %lldx%lld nodes of %.6gx%.6g m%s, order %d, %d in time, %lld steps of %.6g s, "
-      "%s%lld shots of %lld receivers, %s",
+      "%s%lld shots of %lld receivers, %s%s",
       op->name, (long long)a->nz, (long long)a->nx, a->spec.dz / k, a->spec.dx / k, coarse,
       a->spec.order, a->spec.time_order, (long long)a->steps, a->spec.dt,
       a->spec.free_surface ? "free surface, " : "", (long long)a->survey->nshot,
-      (long long)a->survey->nreceiver, unknown[a->velocity->unknown]));
+      (long long)a->survey->nreceiver, unknown[a->velocity->unknown], modes));
+  PetscFunctionReturn(0);
+}
+
+/* Where the background lies, if x = 0 is another model. */
+static PetscErrorCode set_home(fm_operator *op, fm_acoustic *a) {
+  PetscFunctionBegin;
+  if (!a->velocity->home) PetscFunctionReturn(0);
+  fm_check(a->coordinates->kind != FM_COORDINATES_MODES, op->space, PETSC_ERR_USER,
+           "-acoustic_linearize_at: not every model is a sum of -acoustic_modes; take "
+           "-acoustic_coordinates nodes or matern");
+  PetscCall(fm_calloc(op->x_size, &op->x_home));
+  PetscCall(fm_coordinates_inverse(a->coordinates, a->velocity->home, op->x_home));
   PetscFunctionReturn(0);
 }
 
@@ -240,6 +285,7 @@ PetscErrorCode fm_acoustic_setup(fm_operator *op) {
   op->data = a;
   PetscCall(read_all(op->space, a));
   PetscCall(set_sizes(op, a));
+  PetscCall(set_home(op, a));
   PetscCall(choose_split(op->space, a));
   if (a->split_shots) op->group = PETSC_COMM_SELF;
   a->spec.comm = op->group;
@@ -270,10 +316,11 @@ PetscErrorCode fm_acoustic_destroy(fm_operator *op) {
   PetscCall(fm_wave2d_destroy(&a->wave));
   PetscCall(fm_survey_destroy(&a->survey));
   PetscCall(fm_velocity_destroy(&a->velocity));
+  PetscCall(fm_coordinates_destroy(&a->coordinates));
   PetscCall(fm_dispersion_destroy(&a->dispersion));
   PetscCall(PetscFree(a->wavelet));
   PetscCall(PetscFree(a->sign));
-  PetscCall(PetscFree4(a->c, a->next, a->slope, a->node));
+  PetscCall(PetscFree6(a->c, a->next, a->slope, a->node, a->field, a->unknown));
   PetscCall(PetscFree2(a->coarse, a->grid));
   PetscCall(PetscFree2(a->trace, a->data));
   PetscCall(PetscFree(a));

@@ -65,7 +65,8 @@ static PetscErrorCode total(fm_operator *op, PetscInt part, Vec x, Vec d, PetscB
 static PetscErrorCode create_total(fm_operator *op, fm_acoustic *a) {
   PetscFunctionBegin;
   PetscCall(fm_calloc(op->x_size, &a->born_centre));
-  fm_velocity_unknown(a->velocity, a->velocity->background, a->born_centre);
+  fm_velocity_unknown(a->velocity, a->velocity->background, a->field);
+  PetscCall(fm_coordinates_inverse(a->coordinates, a->field, a->born_centre));
   PetscCall(PetscCalloc1(op->nparts, &a->born_base));
   PetscCall(fm_operator_create_vecs(op, 0, &a->born_step, NULL));
   PetscCall(PetscStrlcat(op->description, ", total", sizeof(op->description)));
@@ -116,6 +117,9 @@ static const fm_operator_ops born_ops = {.linearize = born_linearize,
                                          .create_vecs = fm_acoustic_create_vecs,
                                          .part_range = fm_acoustic_part_range,
                                          .encode = born_encode,
+                                         .model = fm_acoustic_model,
+                                         .unknown = fm_acoustic_unknown,
+                                         .model_density = fm_acoustic_model_density,
                                          .destroy = fm_acoustic_destroy};
 
 /* ---- set-up ---- */
@@ -151,7 +155,7 @@ PetscErrorCode fm_born_create(fm_operator *op) {
   a = (fm_acoustic *)op->data;
   PetscCall(check_background(op, a));
   a->adjoint_part = -1;
-  PetscCall(PetscArraycpy(a->c, a->velocity->background, (size_t)op->x_size));
+  PetscCall(PetscArraycpy(a->c, a->velocity->background, (size_t)(a->nz * a->nx)));
   fm_velocity_slope(a->velocity, a->c, a->slope);
   PetscCall(fm_acoustic_set_velocity(a));
   if (data) PetscCall(create_total(op, a));

@@ -38,15 +38,28 @@ PetscErrorCode fm_gather_read(fm_gather *gather, Vec v, const double **values) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode fm_vec_set(Vec v, const fm_real *values) {
+/* v = values, or doubles where those are NULL. */
+static PetscErrorCode set(Vec v, const fm_real *values, const double *doubles) {
   PetscInt low, high;
   double *mine;
 
   PetscFunctionBegin;
   PetscCall(VecGetOwnershipRange(v, &low, &high));
   PetscCall(VecGetArrayWrite(v, &mine));
-  for (PetscInt i = low; i < high; i++) mine[i - low] = (double)values[i];
+  for (PetscInt i = low; i < high; i++) mine[i - low] = values ? (double)values[i] : doubles[i];
   PetscCall(VecRestoreArrayWrite(v, &mine));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_vec_set(Vec v, const fm_real *values) {
+  PetscFunctionBegin;
+  PetscCall(set(v, values, NULL));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_vec_set_doubles(Vec v, const double *values) {
+  PetscFunctionBegin;
+  PetscCall(set(v, NULL, values));
   PetscFunctionReturn(0);
 }
 

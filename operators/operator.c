@@ -1,4 +1,5 @@
 /* The door to the operators: registry, checks, ledger. What one does is in its own file. */
+#include "fathom/matern.h"
 #include "fathom/operator_impl.h"
 
 #define FM_OPERATOR(name, help)                                                                \
@@ -32,6 +33,7 @@ const char *fm_operator_help(int i) { return known[i].help; }
 PetscErrorCode fm_operators_declare_options(void) {
   PetscFunctionBegin;
   for (int i = 0; i < NKNOWN; i++) PetscCall(fm_options_declare(known[i].options));
+  PetscCall(fm_options_declare(fm_matern_options));
   PetscFunctionReturn(0);
 }
 
@@ -75,11 +77,14 @@ PetscErrorCode fm_operator_destroy(fm_operator **op) {
   PetscFunctionBegin;
   if (!*op) PetscFunctionReturn(0);
   if ((*op)->ops && (*op)->ops->destroy) PetscCall((*op)->ops->destroy(*op));
+  PetscCall(PetscFree((*op)->x_home));
   PetscCall(PetscFree(*op));
   PetscFunctionReturn(0);
 }
 
 /* ---- sizes and parts ---- */
+
+const double *fm_operator_home(const fm_operator *op) { return op->x_home; }
 
 PetscErrorCode fm_operator_sizes(fm_operator *op, int64_t *x_size, int64_t *d_size) {
   PetscFunctionBegin;
@@ -96,6 +101,49 @@ void fm_operator_grid(const fm_operator *op, int64_t *rows, int64_t *columns) {
 void fm_operator_data_grid(const fm_operator *op, int64_t *rows, int64_t *columns) {
   *rows = op->d_rows;
   *columns = op->d_columns;
+}
+
+void fm_operator_traces(const fm_operator *op, int64_t *samples, double *dt) {
+  *samples = op->d_samples;
+  *dt = op->d_samples ? op->d_dt : 0;
+}
+
+void fm_operator_wavelet(const fm_operator *op, double *frequency, PetscBool *background) {
+  *frequency = op->d_frequency;
+  *background = op->x_background;
+}
+
+fm_model_grid fm_operator_model_grid(const fm_operator *op) {
+  if (!op || !op->ops->model) return (fm_model_grid){0, 0, {0, 0}, "", 0, 0};
+  return (fm_model_grid){
+      op->model_rows, op->model_columns, {op->model_spacing[0], op->model_spacing[1]},
+      op->model_unit, op->model_low,     op->model_high};
+}
+
+PetscErrorCode fm_operator_model(fm_operator *op, const double *x, double *model) {
+  PetscFunctionBegin;
+  PetscCheck(op->ops->model, PETSC_COMM_SELF, PETSC_ERR_SUP,
+             "the operator %s has no model besides its unknown", op->name);
+  PetscCall(op->ops->model(op, x, model));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_operator_unknown(fm_operator *op, const double *model, double *x) {
+  PetscFunctionBegin;
+  PetscCheck(op->ops->unknown, PETSC_COMM_SELF, PETSC_ERR_SUP,
+             "the operator %s has no model besides its unknown", op->name);
+  PetscCall(op->ops->unknown(op, model, x));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_operator_model_density(fm_operator *op, const double *x,
+                                         const double *model_bar, double *x_bar,
+                                         double *log_det) {
+  PetscFunctionBegin;
+  PetscCheck(op->ops->model_density, PETSC_COMM_SELF, PETSC_ERR_SUP,
+             "the operator %s has no model besides its unknown", op->name);
+  PetscCall(op->ops->model_density(op, x, model_bar, x_bar, log_det));
+  PetscFunctionReturn(0);
 }
 
 PetscErrorCode fm_operator_model_fits(fm_operator *op, MPI_Comm comm, const char *what,

@@ -1,4 +1,4 @@
-#include "ricker.h"
+#include "fathom/ricker.h"
 #include <math.h>
 
 #define LINES 2048

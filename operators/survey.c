@@ -55,8 +55,8 @@ static void weights_of(double at, int64_t low, int64_t high, PetscBool odd, int6
 
 static PetscErrorCode check_inside(MPI_Comm comm, const fm_wave2d_spec *spec, const char *what,
                                    double z, double x) {
-  const double depth = (double)(spec->nz - 1) * spec->dz;
-  const double width = (double)(spec->nx - 1) * spec->dx;
+  const double depth = spec->depth > 0 ? spec->depth : (double)(spec->nz - 1) * spec->dz;
+  const double width = spec->width > 0 ? spec->width : (double)(spec->nx - 1) * spec->dx;
 
   PetscFunctionBegin;
   fm_check(
@@ -87,6 +87,40 @@ PetscErrorCode fm_survey_point(MPI_Comm comm, const fm_wave2d_spec *spec, const 
 
 /* ---- options ---- */
 
+#define MOST_POINTS 1000000
+
+/* -OPTION_line COUNT,Z,FIRST,LAST as places [count][2]; ndim 0: not given. */
+static PetscErrorCode read_line(MPI_Comm comm, const char *option, int *ndim,
+                                int64_t shape[FM_STORE_NDIM], double **places) {
+  double *line, count;
+  char name[80];
+  int given;
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(name, sizeof(name), "%s_line", option));
+  PetscCall(fm_store_option_array(comm, name, &given, shape, &line));
+  if (!given) PetscFunctionReturn(0);
+  count = given == 1 && shape[0] == 4 ? line[0] : 0;
+  if (count >= 1 && count <= MOST_POINTS && count == floor(count)) {
+    *ndim = 2;
+    shape[0] = (int64_t)count;
+    shape[1] = 2;
+    PetscCall(PetscMalloc1((size_t)(2 * shape[0]), places));
+    for (int64_t i = 0; i < shape[0]; i++) {
+      const double part = count > 1 ? (double)i / (count - 1) : 0.5;
+
+      (*places)[2 * i] = line[1];
+      (*places)[2 * i + 1] = line[2] + part * (line[3] - line[2]);
+    }
+  }
+  PetscCall(PetscFree(line));
+  fm_check(*ndim, comm, PETSC_ERR_USER,
+           "-%s takes COUNT,Z,FIRST,LAST: a whole number of points from 1 to %d, their depth "
+           "and the first and last x in m",
+           name, MOST_POINTS);
+  PetscFunctionReturn(0);
+}
+
 /* The last dimension is (z, x); a list counts as [n][2]. *shots: of [shots][points][2], else 1.
    The array is given to the caller also where this fails. */
 static PetscErrorCode read_places(MPI_Comm comm, const char *option, int64_t *shots,
@@ -96,6 +130,7 @@ static PetscErrorCode read_places(MPI_Comm comm, const char *option, int64_t *sh
 
   PetscFunctionBegin;
   PetscCall(fm_store_option_array(comm, option, &ndim, shape, places));
+  if (!ndim) PetscCall(read_line(comm, option, &ndim, shape, places));
   fm_check(
       ndim, comm, PETSC_ERR_USER,
       "the operator acoustic needs -%s: z,x,z,x,... in m, or FILE:/dataset of shape [n][2]",

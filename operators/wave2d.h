@@ -29,6 +29,7 @@ typedef struct fm_wave2d_spec {
   MPI_Comm comm;           /* its ranks take strips of rows; borrowed */
   int64_t nz, nx;          /* nodes of the model, without the layers */
   double dz, dx, dt;       /* m, m, s */
+  double depth, width;     /* m, that points must lie within; 0: those of the grid */
   int64_t steps;           /* samples of a trace, t = 0 included */
   int order, time_order;   /* 2, 4, 6, 8 in space; 2, 4 in time */
   int64_t layer[FM_SIDES]; /* absorbing nodes a side, 0: the edge reflects (u = 0 beyond) */

@@ -21,12 +21,12 @@ set(allow_cli       base flow operators io infer cli)
 set(also_operators  store segy)
 
 # public header -> its room; a header without a room fails
-set(headers_base      real types comm rng layout share options log fft stop)
+set(headers_base      real types comm rng layout share options log fft stop filter timing lapack)
 set(headers_flow      flow layer)
 set(headers_io        store dataset segy journal)
-set(headers_operators operator operator_impl gather)
-set(headers_infer     energy energy_impl likelihood transport typical target objective optimizer trainer checkpoint history
-                      diagnostics sampler convergence pareto tilt)
+set(headers_operators operator operator_impl gather matern informed linearized ricker)
+set(headers_infer     energy energy_impl gaussian_fit likelihood transport latent typical target objective optimizer trainer checkpoint history
+                      diagnostics sampler moves convergence pareto tilt conditioning hessian cycles trust calibration)
 set(headers_cli       fathom command results)
 
 # foreign words: an include that matches needs a path that matches
@@ -34,7 +34,7 @@ set(foreign hdf5 segyio vec fields random onednn fftw)
 set(word_hdf5    "^(hdf5|H5)[A-Za-z0-9_]*\\.h$")
 set(home_hdf5    "^io/")
 set(word_segyio  "^segyio/")
-set(home_segyio  "^io/segy\\.c$")
+set(home_segyio  "^io/segy(_[a-z]+)?\\.[ch]$")
 set(word_vec     "^petscvec")
 set(home_vec     "^(operators/|src/infer/likelihood\\.c$|include/fathom/(operator|operator_impl|gather)\\.h$)")
 set(word_fields  "^petsc(mat|ksp|pc|snes|ts|tao|dm|sf|is|ao|sys_impl|/private)")

@@ -69,6 +69,16 @@ static const energy_case energy_cases[] = {
       {"-field_std", "1.3"},
       {"-field_correlation", "0.8"},
       {"-field_nugget", "0.1"}}},
+    {"matern",
+     6,
+     0,
+     PETSC_FALSE,
+     PETSC_FALSE,
+     {{"-matern_shape", "2x3"},
+      {"-matern_mean", "0.4"},
+      {"-matern_std", "1.3,0.7,2.1,0.9,1,0.6"},
+      {"-matern_correlation", "2,1.5"}}},
+    {"informed", 3, 0, PETSC_FALSE, PETSC_FALSE, {{0}}},
     {"flow", 2, 0, PETSC_FALSE, PETSC_TRUE, {{0}}},
     {"prior_low_posterior", 2, 2, PETSC_FALSE, PETSC_TRUE, {{0}}},
 };
@@ -116,6 +126,25 @@ static inline void case_write_flow(energy_fixture *f) {
   fm_ok(PetscOptionsSetValue(NULL, "-prior_flow", f->file));
 }
 
+/* Two orthonormal vectors of three numbers, as `fathom informed` writes them. */
+static inline void case_write_informed(energy_fixture *f) {
+  const double vectors[] = {0.6, 0, 0.8, 0, 1, 0}, values[] = {5, 0.7}, center[3] = {0};
+  const int64_t shape[] = {2, 3};
+  fm_store *store;
+
+  snprintf(f->file, sizeof(f->file), "/tmp/fathom_informed_%d.h5", (int)getpid());
+  fm_ok(fm_store_create(f->comm.world, f->file, &store));
+  fm_ok(fm_store_write(store, "/vectors", FM_FLOAT64, 2, shape, vectors));
+  fm_ok(fm_store_write(store, "/values", FM_FLOAT64, 1, shape, values));
+  fm_ok(fm_store_write(store, "/center", FM_FLOAT64, 1, shape + 1, center));
+  fm_ok(fm_store_commit(&store, NULL));
+  fm_ok(PetscOptionsSetValue(NULL, "-acoustic_informed", f->file));
+}
+
+static inline PetscBool case_is_informed(const energy_case *c) {
+  return strcmp(c->name, "informed") ? PETSC_FALSE : PETSC_TRUE;
+}
+
 static inline void case_options(const energy_case *c, PetscBool set) {
   for (int k = 0; k < 5 && c->options[k][0]; k++)
     if (set)
@@ -133,6 +162,7 @@ static inline void case_open(energy_fixture *f, const energy_case *c, MPI_Comm w
   fm_ok(fm_comm_create(world, ranks_per_sample, &f->comm));
   case_options(c, PETSC_TRUE);
   if (c->flow) case_write_flow(f);
+  if (case_is_informed(c)) case_write_informed(f);
   if (c->physics) fm_ok(fm_operator_create(f->comm.space, "dense", &f->op));
   for (int64_t i = 0; i < c->m; i++) f->y[i] = 0.37 * (double)(i + 1) - 0.9;
   const fm_energy_inputs in = {&f->comm, c->n, f->op, c->m, c->m ? f->y : NULL};
@@ -146,7 +176,8 @@ static inline void case_close(energy_fixture *f) {
   assert_null(f->energy);
   fm_ok(fm_operator_destroy(&f->op));
   if (f->c->flow) fm_ok(PetscOptionsClearValue(NULL, "-prior_flow"));
-  if (f->c->flow) unlink(f->file);
+  if (case_is_informed(f->c)) fm_ok(PetscOptionsClearValue(NULL, "-acoustic_informed"));
+  if (f->c->flow || case_is_informed(f->c)) unlink(f->file);
   fm_ok(fm_comm_destroy(&f->comm));
 }
 

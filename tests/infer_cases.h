@@ -115,6 +115,7 @@ typedef struct infer_fixture {
   fm_share *share;
   fm_real *theta, *grad; /* [size] */
   int64_t size;
+  fm_tempering tempering; /* of the objective */
 } infer_fixture;
 
 static inline fm_flow_spec hint_spec(const infer_problem *p, int64_t depth, int64_t hidden) {
@@ -193,8 +194,14 @@ static inline void infer_close(infer_fixture *f) {
 /* The reverse KL of the fixture; one that was there goes. */
 static inline void infer_posterior(infer_fixture *f, fm_estimator estimator, int64_t latents,
                                    int64_t batch) {
-  const fm_posterior_inputs in = {f->transport, f->target, estimator,   latents, 5,
-                                  batch,        4,         PETSC_FALSE, NULL};
+  const fm_posterior_inputs in = {.transport = f->transport,
+                                  .target = f->target,
+                                  .estimator = estimator,
+                                  .latents = latents,
+                                  .seed = 5,
+                                  .batch = batch,
+                                  .steps_per_epoch = 4,
+                                  .tempering = f->tempering};
 
   fm_ok(fm_objective_destroy(&f->objective));
   fm_ok(fm_posterior_create(&in, &f->objective));

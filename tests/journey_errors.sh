@@ -3,8 +3,9 @@
 # trace, and a checkpoint in the output folder that stays what it is - on one rank and on three.
 # shellcheck source=tests/journey.inc
 source "$(dirname "${BASH_SOURCE[0]}")/journey.inc"
+# shellcheck source=tests/errors.inc
+source "$tests/errors.inc"
 
-limit=10 # seconds, mpirun's own start included
 flow=(-flow_depth 1 -flow_hidden 8)
 
 # ---- good files, and bad ones made of them ----
@@ -13,6 +14,8 @@ run 1 double simulate -options_file_yaml "$toy/pairs.yaml" -pairs_count 200 -out
 run 1 double pretrain -pairs made/pairs.h5 "${flow[@]}" -epochs 1 -out made
 run 1 double simulate -options_file_yaml "$toy/pairs.yaml" -pairs_count 200 -seed 2 -out other
 good_pairs=made/pairs.h5 good_checkpoint=made/checkpoint.h5
+mkdir there
+cp $good_checkpoint there/checkpoint.h5
 truth=(-operator dense -dense_matrix '1,0.5,0,1' -noise_std 0.4 -prior rosenbrock -observed '1,2')
 run 1 double refine "${truth[@]}" "${flow[@]}" -epochs 1 -steps_per_epoch 2 -warm_start $good_checkpoint -out refined
 run 1 double simulate -operator dense -dense_rows 1 -dense_matrix 1,2 -noise_std 0.4 -prior rosenbrock -pairs_count 50 -out narrow
@@ -94,43 +97,6 @@ PYTHON
 else
   echo "no h5py: files with NaN, odd shapes and a newer schema are not tried"
 fi
-
-# ---- one case ----
-
-# verdict_of RANKS NAME PATTERN ARGUMENT... - run it in a folder that has a checkpoint, and judge
-verdict_of() {
-  local ranks=$1 name=$2 pattern=$3 dir begin seconds status=0 faults='' sentences
-  shift 3
-  dir=$work/cases/$name.$ranks
-  mkdir -p "$dir"
-  cp "${checkpoint_there:-$good_checkpoint}" "$dir/checkpoint.h5"
-  begin=$EPOCHREALTIME
-  launch "$ranks" double "${@//@/$dir}" </dev/null >"$dir/stdout" 2>"$dir/stderr" || status=$?
-  seconds=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}')
-  sentences=$(cat "$dir/stdout" "$dir/stderr" | grep -c '^fathom: error: ' || true)
-  [[ $status != 0 ]] || faults+=' exit 0;'
-  awk -v s="$seconds" -v l="$limit" 'BEGIN {exit !(s <= l)}' || faults+=" took $seconds s;"
-  [[ $sentences == 1 ]] || faults+=" $sentences sentences;"
-  grep -Eq -e "^fathom: error: .*$pattern" "$dir/stderr" || faults+=" no sentence like '$pattern';"
-  ! grep -Eqi 'PETSC ERROR|MPI_ABORT|HDF5-DIAG|segmentation|signal|fathom: error on rank' "$dir/stdout" "$dir/stderr" ||
-    faults+=' a trace;'
-  cmp -s "${checkpoint_there:-$good_checkpoint}" "$dir/checkpoint.h5" || faults+=' the checkpoint was touched;'
-  if [[ -z $faults ]]; then
-    good "$name, $ranks rank(s), $seconds s: $(grep -h '^fathom: error: ' "$dir/stderr" | sed "s#$work/##g" | cut -c 16-)"
-  else
-    bad "$name, $ranks rank(s):$faults $(grep -h 'error' "$dir/stderr" | head -n 2 | tr '\n' ' ')"
-  fi
-  rm -rf "$dir"
-}
-
-# wrong NAME PATTERN ARGUMENT... - on 1 and 3 ranks; @ in an argument is a folder of the case's own; five cases run at a time
-wrong() {
-  while (($(jobs -rp | wc -l) >= 5)); do wait -n || true; done
-  {
-    verdict_of 1 "$@"
-    verdict_of 3 "$@"
-  } &
-}
 
 pretrain=(pretrain "${flow[@]}" -epochs 1 -out @)
 refine=(refine "${flow[@]}" -epochs 1 -steps_per_epoch 2 -out @)
@@ -226,8 +192,6 @@ wrong waves_sources_cut "'truncated_pairs.h5' is (truncated|damaged)" "${check[@
 wrong waves_sources_foreign "'foreign.h5' is not an HDF5 file" "${reference[@]}" "${with[@]}" -acoustic_sources foreign.h5:/x
 wrong waves_tape "-tape_memory 10 is too little: a gradient keeps at least [0-9]+ bytes" "${refine[@]}" "${with[@]}" -tape_memory 10
 wrong waves_shots "-shots_per_sample 3 is more shots than there are, 2" "${refine[@]}" "${with[@]}" -shots_per_sample 3
-wrong waves_all_shots "-shots_per_sample is an estimate for training steps: reference uses all" "${reference[@]}" "${with[@]}" \
-  -shots_per_sample 1
 wrong waves_observed "-observed has 3 values, the operator acoustic, .* gives 120" "${refine[@]}" "${with[@]}" -observed 1,2,3
 wrong waves_background "-acoustic_background must be positive: it is -5 m/s" "${evaluate[@]}" "${with[@]}" -warm_start $good_checkpoint \
   -acoustic_background=-5
@@ -291,9 +255,11 @@ wrong resume_pairs "cannot resume .* has other numbers \(data_crc32 .*: -pairs n
 wrong resume_batch "cannot resume: batch was 64 .* and is 32" "${pretrain[@]}" -pairs $good_pairs -batch_size 32 -resume
 wrong resume_seed "cannot resume: seed was 1 .* and is 2" "${pretrain[@]}" -pairs $good_pairs -seed 2 -resume
 wrong resume_objective "cannot resume: objective was 'pairs' .* and is 'posterior'" "${refine[@]}" "${truth[@]}" -resume
-checkpoint_there=flipped.h5
+mkdir flipped
+cp flipped.h5 flipped/checkpoint.h5
+there=$work/flipped
 wrong resume_damaged "is damaged: checksum .*no file before it is whole: begin anew without -resume" "${pretrain[@]}" -pairs $good_pairs -resume
-checkpoint_there=
+there=$work/there
 
 # places
 wrong out_in_a_file "regular" "${pretrain[@]}" -pairs $good_pairs -out regular/deeper

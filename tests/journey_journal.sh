@@ -81,9 +81,10 @@ run 1 double "${journal[@]}" -out anew
 check "without -resume: nothing found" bash -c "! grep -q '^journal:' anew.log"
 figure "without -resume: all solves are made" "$(solves anew.log)" $((whole + 1)) $((whole + 1))
 
-# without a journal the comparison fails: the solves of a killed step are made again
+# without a journal the comparison fails: the solves since the checkpoint are made again; there is none, for a kill just after one repeats few
+problem+=(-checkpoint_every 1000)
 killed 100 2 without "${problem[@]}"
 run 2 double "${problem[@]}" -resume -out without
-figure "without a journal: more solves are made twice" "$(($(solves without.*.part without.log) - whole - 4))" 20 300
+figure "without a journal: more solves are made twice" "$(($(solves without.*.part without.log) - whole - 4))" 80 300
 refused "a journal of less than nothing" 'journal_gib -1 is outside' 1 double "${problem[@]}" -journal_gib -1 -out refused
 verdict

@@ -43,7 +43,7 @@ chain() { # everything in one precision
   same "$p: refine, micro-batch 24 of 64, 3 ranks as 1" "$p"/refine_24.{1,3}/checkpoint.h5 "${trained[@]}"
   check "$p: 3 micro-batches on 4 ranks: it says that one is idle" \
     grep -q '^1 of 4 sample ranks are idle: ' "$p/pretrain_24.4.log"
-  check "$p: no rank is idle where each has a micro-batch" bash -c "! grep -q idle '$p/pretrain_24.3.log'"
+  check "$p: no rank is idle where each has a micro-batch" bash -c "! grep -q 'ranks are idle' '$p/pretrain_24.3.log'"
   figure "$p: steps made" "$(value "$p/refine.4" steps)" 200 200
 
   each "$p" space 2 4 -- refine "${refinement[@]}" -warm_start "$p/pretrain.1/checkpoint.h5" -ranks_per_sample 2

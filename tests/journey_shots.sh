@@ -37,8 +37,9 @@ differs "encoded shots too" all/1/checkpoint.h5 encoded/1/checkpoint.h5 /theta
 # the other ledgers count shots, too
 run 2 double simulate "${wave[@]}" -prior gaussian -gaussian_std 1 -noise_std 0.05 -pairs_count 5 -out pairs
 check "simulate: 4 shots x 5 pairs" test "$(value pairs solves_F)" = 20
-check "evaluations: 4 latents x 4 shots at the start, of two weights at the end" test "$(value all/2 diagnostic_F)" = 48
-check "counted once where ranks share" test "$(value all/shots diagnostic_F)" = 48
+check "evaluations: 4 latents x 4 shots at the start, of two weights at the end; 4 traces of a mean model at both" \
+  test "$(value all/2 diagnostic_F)" = 56
+check "counted once where ranks share" test "$(value all/shots diagnostic_F)" = 56
 
 # rows of the grid shared out: gradients have the same bits, and so have the weights
 fit+=(-acoustic_shape 28x9 -acoustic_sources 20,20,20,30,20,40,20,50 -acoustic_receivers 30,20,30,33,200,40)
@@ -52,7 +53,8 @@ same "a bounded tape" strips/1/checkpoint.h5 tape/checkpoint.h5 "${trained[@]}"
 
 # ---- what reports needs all shots ----
 for option in -shots_per_sample -shots_encode; do
-  refused "evaluate with $option" "uses all shots" 1 double evaluate "${fit[@]}" $option 2 -warm_start all/1/checkpoint.h5 -out x
+  run 1 double evaluate "${fit[@]}" $option 2 -warm_start all/1/checkpoint.h5 -evaluation_latents 8 -out all/of$option
+  check "evaluate says that it does not take $option" grep -q "evaluate uses all shots" all/of$option.log
 done
 refused "more shots than there are" "shots_per_sample.*5" 1 double refine "${fit[@]}" -shots_per_sample 5 -out x
 refused "two ways at once" "give one" 2 double refine "${fit[@]}" -shots_per_sample 2 -shots_encode 1 -out x

@@ -17,9 +17,9 @@ small=(-flow_depth 3 -flow_hidden 32 -pairs_count 1000 -epochs 6 -evaluation_lat
 # ---- the chain, and an array of it ----
 
 bash "$jobs/chain.sh" -out chain "$toy" "${small[@]}" >chain.log
-check "chain.sh prints five job ids" test "$(grep -Ec '^[a-z]+ +job [0-9]+$' chain.log)" = 5
+check "chain.sh prints six job ids" test "$(grep -Ec '^[a-z]+ +job [0-9]+$' chain.log)" = 6
 bash "$jobs/chain.sh" -seeds 1-2 -out seeds "$toy" "${small[@]}" >seeds.log
-check "and of an array" test "$(grep -Ec '^[a-z]+ +job [0-9]+ \(array 1-2\)$' seeds.log)" = 5
+check "and of an array" test "$(grep -Ec '^[a-z]+ +job [0-9]+ \(array 1-2\)$' seeds.log)" = 6
 mapfile -t ids < <(sed -n 's/^[a-z]* *job \([0-9]*\).*/\1/p' chain.log seeds.log)
 slurm_over 240 "${ids[@]}"
 check "all were completed: $(slurm_state "${ids[0]}")" test "$(for id in "${ids[@]}"; do slurm_state "$id"; done | tr -d '\n')" \

@@ -103,6 +103,9 @@ static const feature features[] = {
     {FAST "-acoustic_shape 21x17 -acoustic_coarsen 2 -acoustic_layers 3", 2000, 80},
     {FAST "-acoustic_shape 22x22 -acoustic_coarsen 3 -acoustic_unknown slowness2", 2.5e-7,
      5e-8},
+    {FAST "-acoustic_shape 20x18 -acoustic_coarsen 2 -acoustic_layers 3", 2000, 80},
+    {FAST "-acoustic_shape 24x23 -acoustic_coarsen 3 -acoustic_unknown slowness2", 2.5e-7,
+     5e-8},
     {FAST "-tape_memory 100K -acoustic_layers 5", 2000, 80},
 };
 #define FEATURES ((int)(sizeof(features) / sizeof(features[0])))
@@ -221,6 +224,43 @@ static void coarser_grid(void **state) {
   end(&f);
 }
 
+/* Even numbers of nodes, as flows of images have: as if the last row and column were there
+   twice. */
+static void coarser_grid_of_even_sides(void **state) {
+  const char *const shapes[] = {"32x64", "33x65"};
+  const double *x[2];
+  Vec d[2];
+
+  for (int k = 0; k < 2; k++) {
+    const int rows = 32 + k, columns = 64 + k;
+    fixture f = {.op = acoustic_make(PETSC_COMM_SELF, "acoustic",
+                                     SMALL FAST "-acoustic_shape %s -acoustic_coarsen 2",
+                                     shapes[k])};
+    const fm_acoustic *a = (const fm_acoustic *)f.op->data;
+
+    assert_true(a->spec.nz == 17 && a->spec.nx == 33);
+    vecs(&f, 0);
+    for (int i = 0; i < rows * columns; i++) {
+      const int row = i / columns < 31 ? i / columns : 31;
+      const int column = i % columns < 63 ? i % columns : 63;
+
+      fm_ok(VecSetValue(f.x, i, 1800 + 8 * row + 200 * sin(row + 0.3 * column), INSERT_VALUES));
+    }
+    fm_ok(VecAssemblyBegin(f.x));
+    fm_ok(VecAssemblyEnd(f.x));
+    linearize(&f, f.x, f.d);
+    fm_ok(VecDuplicate(f.d, &d[k]));
+    fm_ok(VecCopy(f.d, d[k]));
+    end(&f);
+  }
+  for (int k = 0; k < 2; k++) fm_ok(VecGetArrayRead(d[k], &x[k]));
+  assert_memory_equal(x[0], x[1], 4 * 80 * sizeof(double));
+  for (int k = 0; k < 2; k++) {
+    fm_ok(VecRestoreArrayRead(d[k], &x[k]));
+    fm_ok(VecDestroy(&d[k]));
+  }
+}
+
 /* The same receivers for each shot, said twice. */
 static void moving_receivers(void **state) {
   const double at[2][4][2] = {{{40, 24}, {61.7, 140}, {100, 155.5}, {15, 100}},
@@ -331,5 +371,6 @@ static void encoded_shots(void **state) {
 FM_TEST_MAIN(cmocka_unit_test(greens_function), cmocka_unit_test(free_surface),
              cmocka_unit_test(dot_tests), cmocka_unit_test(taylor_tests),
              cmocka_unit_test(record_every), cmocka_unit_test(coarser_grid),
-             cmocka_unit_test(moving_receivers), cmocka_unit_test(any_unit),
-             cmocka_unit_test(reciprocity), cmocka_unit_test(encoded_shots))
+             cmocka_unit_test(coarser_grid_of_even_sides), cmocka_unit_test(moving_receivers),
+             cmocka_unit_test(any_unit), cmocka_unit_test(reciprocity),
+             cmocka_unit_test(encoded_shots))

@@ -40,6 +40,33 @@ static void shapes(void **state) {
   has_shape(make(4, n, 0), 3, (fm_shape){2, {4, 5, 1}});
 }
 
+/* -pairs_x: models [n][rows][columns] are images of one channel, in a unit */
+static void models_in_place_of_x(void **state) {
+  const int64_t n[3] = {3, 4, 5};
+  double v[60];
+  fm_dataset *d;
+  fm_store *s;
+  fm_shape x;
+
+  for (int i = 0; i < 60; i++) v[i] = i;
+  fm_ok(fm_store_create(WORLD, in_folder("m.h5"), &s));
+  fm_ok(fm_store_write(s, "/model", FM_FLOAT64, 3, n, v));
+  fm_ok(fm_store_set_text(s, "/model", "unit", "m/s"));
+  fm_ok(fm_store_commit(&s, NULL));
+  fm_ok(PetscOptionsSetValue(NULL, "-pairs_x", "/model"));
+  fm_ok(fm_dataset_open(WORLD, in_folder("m.h5"), &d));
+  x = fm_dataset_shape_x(d);
+  assert_true(x.c == 1 && x.n[0] == 4 && x.n[1] == 5 && x.n[2] == 1);
+  assert_string_equal(fm_dataset_unit(d), "m/s");
+  fm_ok(fm_dataset_close(&d));
+  fm_ok(PetscOptionsSetValue(NULL, "-pairs_x", "model"));
+  fm_expect_error(fm_dataset_open(WORLD, in_folder("m.h5"), &d), "-pairs_x takes a dataset");
+  fm_ok(PetscOptionsClearValue(NULL, "-pairs_x"));
+  fm_ok(fm_dataset_open(WORLD, make(2, n, 0), &d));
+  assert_string_equal(fm_dataset_unit(d), "");
+  fm_ok(fm_dataset_close(&d));
+}
+
 static void rows_are_gathered(void **state) {
   const int64_t n[2] = {5, 3}, rows[3] = {4, 0, 4};
   fm_real x[9], y[6] = {9, 9, 9, 9, 9, 9};
@@ -284,9 +311,9 @@ static void cut_off_in_use(void **state) {
   memory(NULL);
 }
 
-FM_TEST_MAIN(io_test(shapes), io_test(rows_are_gathered), io_test(moments),
-             io_test(what_is_refused), io_test(more_than_a_block), io_test(what_is_held),
-             io_test(scale), io_test(rows_are_gathered_from_the_file),
+FM_TEST_MAIN(io_test(shapes), io_test(models_in_place_of_x), io_test(rows_are_gathered),
+             io_test(moments), io_test(what_is_refused), io_test(more_than_a_block),
+             io_test(what_is_held), io_test(scale), io_test(rows_are_gathered_from_the_file),
              io_test(moments_from_the_file), io_test(what_is_refused_from_the_file),
              io_test(more_than_a_block_of_the_file), io_test(rows_of_chunks),
              io_test(cut_off_in_use))

@@ -1,7 +1,7 @@
 /* Time-dispersion transforms on an oscillator u'' + w^2 u = f(t), whose exact solution is an
    integral; the adjoint; what is left alone. */
 #include "../operators/dispersion.h"
-#include "../operators/ricker.h"
+#include "fathom/ricker.h"
 #include "fathom/rng.h"
 #include "fm_test.h"
 

@@ -283,6 +283,42 @@ static void parts_add_up(void **state) {
   end(&f);
 }
 
+/* Each part's misfit, without its normaliser; masked data count in none. */
+static void misfits_of_single_parts(void **state) {
+  static const double y[6] = {0.3, -0.7, 1.1, 2.2, -0.4, 0.9};
+  const double x[3] = {0.5, -1, 0.25};
+  const double *misfit;
+  fm_operator op;
+  double value;
+  fixture f;
+  toy t;
+
+  make_toy(&f, &t, &op);
+  assert_true(one(f.e, model, &value, NULL));
+  assert_null(fm_likelihood_misfits(f.e, 0));
+  fm_ok(fm_likelihood_split(f.e, PETSC_TRUE));
+  assert_true(one(f.e, model, &value, NULL));
+  misfit = fm_likelihood_misfits(f.e, 0);
+  for (int p = 0, i = 0; p < PARTS; p++) {
+    double sum = 0;
+
+    for (int k = 0; k <= p; k++, i++) {
+      const double r = (toy_datum(x, p, k) - y[i]) / (0.5 + 0.1 * i);
+
+      sum += i == 3 ? 0 : r * r / 2;
+    }
+    fm_near(misfit[p], sum, tight);
+    value -= misfit[p];
+  }
+  fm_near(value, fm_likelihood_normaliser(f.e), tight);
+  t.fails = 1;
+  assert_false(one(f.e, model, &value, NULL));
+  assert_true(isnan(fm_likelihood_misfits(f.e, 0)[0]));
+  fm_ok(fm_likelihood_split(f.e, PETSC_FALSE));
+  assert_null(fm_likelihood_misfits(f.e, 0));
+  end(&f);
+}
+
 static void failed_solve_drops_the_sample(void **state) {
   fm_real x_bar[3];
   double value;
@@ -431,6 +467,7 @@ FM_TEST_MAIN(cmocka_unit_test(one_noise_for_all), cmocka_unit_test(noise_for_eac
              cmocka_unit_test(masked_data_do_not_count), cmocka_unit_test(arrays_from_a_file),
              cmocka_unit_test(solves_are_counted),
              cmocka_unit_test(misfit_beyond_the_window_fails), cmocka_unit_test(parts_add_up),
+             cmocka_unit_test(misfits_of_single_parts),
              cmocka_unit_test(failed_solve_drops_the_sample),
              cmocka_unit_test(one_tape_lives_at_a_time),
              cmocka_unit_test(forward_applies_all_parts),

@@ -1,5 +1,5 @@
 /* The Ricker wavelet and the maximum frequency of wavelets. */
-#include "../operators/ricker.h"
+#include "fathom/ricker.h"
 #include "fm_test.h"
 
 static void values(void **state) {

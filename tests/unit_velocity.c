@@ -5,7 +5,7 @@
 static PetscErrorCode velocity_try(const char *options, fm_velocity **v) {
   PetscErrorCode code;
 
-  UNDER_OPTIONS(options, code = fm_velocity_create(PETSC_COMM_SELF, 2, 3, v));
+  UNDER_OPTIONS(options, code = fm_velocity_create(PETSC_COMM_SELF, 2, 3, 20, v));
   return code;
 }
 
@@ -45,6 +45,36 @@ static void maps(void **state) {
   for (int i = 0; i < 6; i++) expected[i] = 1500 + 3000 * (0.5 + 0.5 * tanh(z[i] / 2));
   check_map("-acoustic_unknown bounded -acoustic_velocity_min 1500 -acoustic_velocity_max 4500",
             z, expected);
+}
+
+/* Bounded about a background that grows with depth: x = 0 is the background, dc/dx there the
+   scale; a frozen node keeps the background. Nodes [2][3], 20 m apart. */
+static void bounded_about_a_background(void **state) {
+  const double zero[6] = {0}, far[6] = {50, -50, 2, -2, 1, 9};
+  double c[6], slope[6], x[6];
+  fm_velocity *v;
+
+  fm_ok(velocity_try("-acoustic_unknown bounded -acoustic_velocity_min 1500 "
+                     "-acoustic_velocity_max 4500 -acoustic_background 2000 "
+                     "-acoustic_background_gradient 0.5 -acoustic_scale 100 "
+                     "-acoustic_scale_gradient 2 -acoustic_frozen 0,0,0,0,0,1",
+                     &v));
+  fm_velocity_map(v, zero, c, slope);
+  for (int i = 0; i < 6; i++) {
+    fm_near(c[i], 2000 + (i < 3 ? 0 : 10), 1e-14);
+    fm_near(slope[i], i == 5 ? 0 : 100 + (i < 3 ? 0 : 40), 1e-13);
+  }
+  fm_velocity_map(v, far, c, slope);
+  assert_true(c[0] <= 4500 && c[0] > 4499 && c[1] >= 1500 && c[1] < 1501);
+  assert_true(c[5] == v->background[5] && slope[5] == 0);
+  fm_velocity_unknown(v, c, x);
+  for (int i = 2; i < 5; i++) fm_near(x[i], far[i], 1e-12);
+  fm_ok(fm_velocity_destroy(&v));
+  fm_expect_error(velocity_try("-acoustic_frozen 0,0,0,0,0,1", &v),
+                  "needs -acoustic_background");
+  fm_expect_error(velocity_try("-acoustic_background 2000 -acoustic_frozen 0,2,0,0,0,1", &v),
+                  "-acoustic_frozen is 2 at node [0][1]");
+  fm_expect_error(velocity_try("-acoustic_scale_gradient 1", &v), "needs -acoustic_scale");
 }
 
 /* Far out the logistic map stays within its bounds and finite. */
@@ -117,5 +147,6 @@ static void bad_options(void **state) {
                   "'log' is not one of velocity|slowness2|scaled|bounded");
 }
 
-FM_TEST_MAIN(cmocka_unit_test(maps), cmocka_unit_test(bounded_stays_bounded),
-             cmocka_unit_test(faults), cmocka_unit_test(shapes), cmocka_unit_test(bad_options))
+FM_TEST_MAIN(cmocka_unit_test(maps), cmocka_unit_test(bounded_about_a_background),
+             cmocka_unit_test(bounded_stays_bounded), cmocka_unit_test(faults),
+             cmocka_unit_test(shapes), cmocka_unit_test(bad_options))

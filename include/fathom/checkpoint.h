@@ -3,10 +3,14 @@
 
    /                    attributes schema_version, program_version, precision, command,
    objective
+                        pairs_prior, pairs_prior_print, prior_mismatch (cli/priors.h);
+                        tempering: of the last step, where there is such a schedule
    /architecture        attributes network, variant, depth, hidden, reflections, squeezes;
                         x_shape, y_shape
    /theta/NAME          tensors by name and shape (also /theta_average, /theta_best, /adam_m,
    /adam_v)
+   /frozen/NAME         with -train latent the flow's tensors: /theta is then the correction
+   /latent              log_scale, shift of a correction that is kept; absent: none
    /whitening           x_mean x_std y_mean y_std
    /observation         y, z_y, condition: the very bits of the cached y lane; attribute train
    /history/NAME        series of the method; /timing/NAME wall times
@@ -49,8 +53,9 @@ PetscErrorCode fm_checkpoint_exists(MPI_Comm comm, const char *path, PetscBool *
    surroundings (threads, CPU) warned of. */
 PetscErrorCode fm_checkpoint_resume(fm_trainer *trainer, const char *path);
 
-/* fm_checkpoint_load - the flow with its whitening and observation, and the chosen weights: for
-   warm starts, sampling, evaluation.
+/* fm_checkpoint_load - the flow with its whitening, observation and latent correction, and the
+   chosen weights: for warm starts, sampling, evaluation. Of a -train latent checkpoint the
+   weights choose the correction, which is kept from now on, and theta is the frozen flow's.
    auto: best where present, else average, else last. The caller destroys transport and frees
    theta with PetscFree. */
 PetscErrorCode fm_checkpoint_load(MPI_Comm comm, const char *path, fm_weights weights,

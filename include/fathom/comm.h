@@ -27,6 +27,11 @@ PetscErrorCode fm_comm_destroy(fm_comm *comm);
 PetscErrorCode fm_comm_share(const fm_comm *comm, int64_t total, int64_t *first,
                              int64_t *count);
 
+/* fm_comm_share_blocks - the same in whole blocks of `block` things, the last of which may be
+   shorter: *count from *first <= total. */
+PetscErrorCode fm_comm_share_blocks(const fm_comm *comm, int64_t total, int64_t block,
+                                    int64_t *first, int64_t *count);
+
 /* fm_comm_agree - the largest of an integer over all ranks: how a verdict of one rank becomes
    everybody's.
    Collective on comm. */

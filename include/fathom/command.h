@@ -91,8 +91,8 @@ PetscErrorCode fm_run_whiten(fm_target *target, fm_transport *transport);
    error) with the sentence of the lowest index, so that rank 0 can say it and none waits.
    Collective on world. */
 PetscErrorCode fm_run_agree(const fm_run *run, int64_t index, const char *reason);
-/* fm_run_all_shots - refuse -shots_per_sample and -shots_encode: what this command reports
-   needs every shot. */
+/* fm_run_all_shots - say that -shots_per_sample and -shots_encode, which a job's files may
+   share, are not for this command: what it reports needs every shot. */
 PetscErrorCode fm_run_all_shots(const fm_run *run);
 /* fm_run_micro_batch - -micro_batch, or what suits the model; says so when ranks stay idle. */
 PetscErrorCode fm_run_micro_batch(const fm_run *run, const fm_transport *transport,

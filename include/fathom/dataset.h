@@ -1,7 +1,7 @@
 /* fm_dataset - pairs (x_i, y_i) from any HDF5 file with /x [n][...] and /y [n][...]; /y may be
-   absent (unconditional). A set that fits into -pairs_memory is held by every rank; of a larger
-   one each rank reads the rows that it needs, when it needs them. All results are the same,
-   bit for bit, either way. */
+   absent (unconditional), and -pairs_x names another dataset for /x. A set that fits into
+   -pairs_memory is held by every rank; of a larger one each rank reads the rows that it needs,
+   when it needs them. All results are the same, bit for bit, either way. */
 #ifndef FATHOM_DATASET_H
 #define FATHOM_DATASET_H
 
@@ -9,7 +9,7 @@
 
 typedef struct fm_dataset fm_dataset;
 
-extern const fm_option fm_dataset_options[]; /* -pairs_memory */
+extern const fm_option fm_dataset_options[]; /* -pairs_memory, -pairs_x */
 
 /* fm_dataset_open - open and check: same n in /x and /y, all finite (a NaN is refused with its
    row), n >= 1.
@@ -28,6 +28,10 @@ fm_dataset_shape_y(const fm_dataset *data); /* size 0 where /y is absent: {0, {1
 /* fm_dataset_scale - the attribute `scale` of /x: the constant that its numbers were divided
    by (of `patches`); 1 where there is none. */
 double fm_dataset_scale(const fm_dataset *data);
+
+/* fm_dataset_unit - the attribute `unit` of models, such as "m/s"; "": x is no physical model.
+   Borrowed. */
+const char *fm_dataset_unit(const fm_dataset *data);
 
 /* fm_dataset_rows - gather nb rows by index. Not collective: where the set is not held, this
    rank reads them from the file, neighbours at once. x or y may be NULL.

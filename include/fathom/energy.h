@@ -8,6 +8,7 @@
 #include "fathom/comm.h"
 #include "fathom/operator.h"
 #include "fathom/rng.h"
+#include "fathom/transport.h"
 
 typedef struct fm_energy fm_energy;
 
@@ -57,9 +58,9 @@ const char *fm_energy_describe(const fm_energy *energy);
 PetscErrorCode fm_energy_sample(fm_energy *energy, fm_rng rng, int64_t first, int64_t nb,
                                 fm_real *x);
 PetscBool fm_energy_can_sample(const fm_energy *energy);
-/* fm_energy_typical - mean and std of a prior's value over the models that it was trained on;
-   *std 0: not known. */
-void fm_energy_typical(const fm_energy *energy, double *mean, double *std);
+/* fm_energy_typical - mean, std and range (typical.h) of a prior's value, in nats, over models
+   like those that it was trained on; std 0: not known. */
+void fm_energy_typical(const fm_energy *energy, fm_typical *typical);
 /* fm_energy_moments - mean and std of each unknown, [n], of a prior that knows them: *known
    false otherwise. */
 PetscErrorCode fm_energy_moments(fm_energy *energy, double *mean, double *std,

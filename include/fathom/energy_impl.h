@@ -16,9 +16,8 @@ typedef struct fm_energy_ops {
                            fm_real *x);                              /* NULL: cannot */
   PetscErrorCode (*moments)(fm_energy *, double *mean, double *std); /* NULL: not known */
   PetscErrorCode (*destroy)(fm_energy *);
-  /* value of what the prior was made of, mean and std; *std 0: not known. NULL: its own draws
-     are that */
-  void (*typical)(const fm_energy *, double *mean, double *std);
+  /* value of what the prior was made of; std 0: not known. NULL: its own draws are that */
+  void (*typical)(const fm_energy *, fm_typical *);
 } fm_energy_ops;
 
 struct fm_energy {

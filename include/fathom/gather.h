@@ -17,8 +17,10 @@ PetscErrorCode fm_gather_destroy(fm_gather **gather);
    call on `gather`. Collective on v's communicator. Cost: one VecScatter. */
 PetscErrorCode fm_gather_read(fm_gather *gather, Vec v, const double **values);
 
-/* fm_vec_set - v = values, of which every rank holds all [size of v]. No messages. */
+/* fm_vec_set, fm_vec_set_doubles - v = values, of which every rank holds all [size of v]. No
+   messages. */
 PetscErrorCode fm_vec_set(Vec v, const fm_real *values);
+PetscErrorCode fm_vec_set_doubles(Vec v, const double *values);
 
 /* fm_operator_forward - d = F(x), all parts, from a replicated model to replicated data.
 

@@ -31,6 +31,14 @@ double fm_likelihood_normaliser(const fm_energy *likelihood);
    one clause; "" where it was, or where nobody on this rank knows. Borrowed, until the next. */
 const char *fm_likelihood_reason(const fm_energy *likelihood, int64_t s);
 
+/* fm_likelihood_split - from now on (until split is false) an evaluation keeps the misfit
+   1/2 sum r^2 / sigma^2 of each part; no solve more. fm_likelihood_misfits: of sample s of the
+   last evaluation, [parts], the same on all ranks of space, NaN where the sample was not
+   solved; NULL where they are not kept. Borrowed, until the next. Of use where the parts are
+   not estimated: fm_key without a seed. */
+PetscErrorCode fm_likelihood_split(fm_energy *likelihood, PetscBool split);
+const double *fm_likelihood_misfits(const fm_energy *likelihood, int64_t s);
+
 /* fm_likelihood_attach - from now on a solve of a step of training (fm_key with a seed,
    gradient wanted) is taken from the journal where it has it, and kept in it otherwise: the
    numbers are the same bits either way. The journal is borrowed; NULL: none again. A solve that

@@ -9,6 +9,8 @@
 void fm_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* fm_warn - the same, prefixed "warning: ", to standard error. */
 void fm_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* fm_warnings - those of this rank so far, one a line (of fm_warn; at most 16 KB). Borrowed. */
+const char *fm_warnings(void);
 /* fm_warn_anywhere - the same from any rank, at most `most` times in its life: for what only
    one
    rank knows. */

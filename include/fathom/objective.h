@@ -23,6 +23,15 @@ enum {
   FM_COUNT_RECALLED /* solves, F and J^T each, that a journal had: useful, but not made */
 };
 
+/* A schedule of temperatures, by which a posterior objective divides the misfit of the
+   likelihood: geometric from `first` at step 0 to 1 at step `steps`, 1 from there on; its
+   normaliser stays. {0, 0} and first 1: none. What is reported of a flow (J, weights, evidence)
+   is of temperature 1; only the steps are tempered. */
+typedef struct fm_tempering {
+  double first; /* at least 1 */
+  int64_t steps;
+} fm_tempering;
+
 typedef enum fm_estimator { FM_ESTIMATOR_TOTAL = 0, FM_ESTIMATOR_PATH = 1 } fm_estimator;
 
 /* fm_pairs_create - L = E[ |z_x|^2/2 + |z_y|^2/2 - log|det dG| ] + ((n+m)/2) log 2 pi + sum log
@@ -52,6 +61,7 @@ typedef struct fm_posterior_inputs {
   int64_t batch, steps_per_epoch; /* the latter for fresh latents */
   PetscBool quiet;                /* no warnings of dropped samples */
   const char *out;                /* folder of the run, for those warnings; NULL: none */
+  fm_tempering tempering;
 } fm_posterior_inputs;
 PetscErrorCode fm_posterior_create(const fm_posterior_inputs *inputs, fm_objective **objective);
 
@@ -72,6 +82,8 @@ PetscErrorCode fm_objective_destroy(fm_objective **objective);
    short). */
 int64_t fm_objective_batch(const fm_objective *objective, int64_t step);
 int64_t fm_objective_steps_per_epoch(const fm_objective *objective);
+/* fm_objective_temperature - of a step; 1 where it is not tempered. */
+double fm_objective_temperature(const fm_objective *objective, int64_t step);
 const char *fm_objective_name(const fm_objective *objective); /* "pairs" or "posterior" */
 
 /* fm_objective_start - the data-dependent start of ActNorm from min(1024, N) samples of a
@@ -108,6 +120,7 @@ struct fm_objective {
   void *data;
   int64_t total, batch, steps_per_epoch; /* total 0: fresh samples */
   uint32_t data_crc32;                   /* of what is trained on: pairs, or the observation */
+  fm_tempering tempering;
   fm_rng shuffle;
   int64_t *order, order_epoch; /* the permutation of one epoch */
 };

@@ -31,11 +31,57 @@ typedef struct fm_ledger {
 PetscErrorCode fm_operator_create(MPI_Comm space, const char *name, fm_operator **op);
 PetscErrorCode fm_operator_destroy(fm_operator **op);
 
+/* fm_operator_home - the unknown [x_size] of the model that priors are about, where x = 0 is
+   another one that the operator is linearised at; NULL: that is x = 0. Borrowed. */
+const double *fm_operator_home(const fm_operator *op);
 PetscErrorCode fm_operator_sizes(fm_operator *op, int64_t *x_size, int64_t *d_size);
 /* fm_operator_grid - x is [rows][columns]; 0 and 0: a plain vector. */
 void fm_operator_grid(const fm_operator *op, int64_t *rows, int64_t *columns);
 /* fm_operator_data_grid - d is an image [rows][columns]; 0 and 0: it is not. */
 void fm_operator_data_grid(const fm_operator *op, int64_t *rows, int64_t *columns);
+
+/* fm_operator_traces - d of every part is [receiver][time], *samples of them *dt seconds apart;
+   0 and 0: it is not. */
+void fm_operator_traces(const fm_operator *op, int64_t *samples, double *dt);
+
+/* fm_operator_wavelet - the dominant frequency of what the sources send, Hz; 0: not known. And
+   whether x = 0 is the background model. */
+void fm_operator_wavelet(const fm_operator *op, double *frequency, PetscBool *background);
+
+/* What an unknown means. */
+typedef struct fm_model_grid {
+  int64_t rows,
+      columns;       /* of the physical model; 0 and 0: the unknown itself is all there is */
+  double spacing[2]; /* m, between rows and columns */
+  const char *unit;  /* "m/s" */
+  double low, high;  /* what its numbers lie between, and none reaches; both 0: anything */
+} fm_model_grid;
+
+/* fm_operator_model_grid - the grid of the physical model. */
+fm_model_grid fm_operator_model_grid(const fm_operator *op);
+/* fm_operator_model - the physical model of an unknown: for acoustic waves the velocity at the
+   nodes. Not collective.
+   x      in   [x_size]
+   model  out  [rows][columns] of fm_operator_model_grid
+   Fails with PETSC_ERR_SUP where that has no rows. Cost: no solve. */
+PetscErrorCode fm_operator_model(fm_operator *op, const double *x, double *model);
+
+/* fm_operator_unknown - the unknown x [x_size] whose physical model is model [rows][columns]:
+   the inverse of fm_operator_model. Not collective. Fails with PETSC_ERR_SUP where models have
+   no unknown (modes), and (user error, on one rank) where this one has none: a velocity beyond
+   the bounds of `bounded`. */
+PetscErrorCode fm_operator_unknown(fm_operator *op, const double *model, double *x);
+
+/* fm_operator_model_density - what turns a density p(c) of physical models c into one of the
+   unknown, p(c(x)) |det dc/dx|.
+   log_det    out  log |det dc/dx| at x; not finite where there is none: a model that has not as
+                   many free nodes as x has numbers (modes, frozen nodes)
+   model_bar  in   [rows][columns] d log p / dc at c(x); not read where x_bar is NULL
+   x_bar      out  [x_size] d (log p(c(x)) + log |det dc/dx|) / dx; NULL: not wanted
+   Not collective. Fails with PETSC_ERR_SUP where the operator has no model. Cost: no solve. */
+PetscErrorCode fm_operator_model_density(fm_operator *op, const double *x,
+                                         const double *model_bar, double *x_bar,
+                                         double *log_det);
 
 /* fm_operator_model_fits - refuse (user error, on comm) images of other sides than the models
    of op; `what` names them in the sentence. Where op is NULL or has no grid everything fits. */

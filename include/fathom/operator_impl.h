@@ -25,6 +25,13 @@ typedef struct fm_operator_ops {
   PetscErrorCode (*encode)(fm_operator *op, const double *sign);
   /* see fm_operator_restrict; NULL: the data lie anywhere. Goes with `rank`. */
   PetscErrorCode (*restrict_data)(fm_operator *op, double *d);
+  /* see fm_operator_model; NULL: the unknown is the model. Goes with model_rows and so on. */
+  PetscErrorCode (*model)(fm_operator *op, const double *x, double *model);
+  /* see fm_operator_unknown; NULL: it cannot */
+  PetscErrorCode (*unknown)(fm_operator *op, const double *model, double *x);
+  /* see fm_operator_model_density; NULL: it cannot */
+  PetscErrorCode (*model_density)(fm_operator *op, const double *x, const double *model_bar,
+                                  double *x_bar, double *log_det);
   PetscErrorCode (*destroy)(fm_operator *op); /* frees op->data */
 } fm_operator_ops;
 
@@ -35,7 +42,16 @@ struct fm_operator {
   int64_t x_size, d_size;
   int64_t x_rows, x_columns; /* of an x that is a grid; 0 */
   int64_t d_rows, d_columns; /* of a d that is an image; 0 */
-  int64_t rank;              /* of the subspace of restrict_data; unused without */
+  int64_t d_samples;         /* of a trace, where a part's d is [receiver][time]; 0 */
+  double d_dt;               /* s, between them */
+  double d_frequency;        /* Hz, the dominant one of the sources; 0: not known */
+  PetscBool x_background;    /* x = 0 is the background */
+  double *x_home;            /* [x_size] see fm_operator_home; NULL: 0. Freed by operator.c */
+  int64_t model_rows, model_columns; /* of the physical model, where ops->model is given */
+  double model_spacing[2];           /* m, between its rows and columns */
+  const char *model_unit;            /* "m/s" */
+  double model_low, model_high;      /* what its numbers lie between; both 0: anything */
+  int64_t rank;                      /* of the subspace of restrict_data; unused without */
   PetscInt nparts;
   char name[32], description[256];
   /* The ranks that make one part's solves together, and on which the Vecs lie: space, unless

@@ -20,7 +20,8 @@ typedef enum fm_option_kind {
 } fm_option_kind;
 
 /* The commands that evaluate operators and energies: for the tables of those. */
-#define FM_COMMANDS_PHYSICS "simulate forward refine evaluate check reference"
+#define FM_COMMANDS_PHYSICS                                                                    \
+  "simulate informed forward refine sample evaluate calibrate check reference"
 
 typedef struct fm_option {
   const char *name; /* without the dash; "foo_": PETSc's solver options -foo_ksp_..., ... */
@@ -75,6 +76,9 @@ PetscErrorCode fm_options_check(const char *command);
    with PetscFree: what is
    printed at the start, kept in the checkpoint and shown in the report. */
 PetscErrorCode fm_options_settings(const char *command, char **block);
+/* fm_settings_line - the line of option `name` in such a block, [*length] characters without
+   the line's end; NULL where it has none. */
+const char *fm_settings_line(const char *settings, const char *name, size_t *length);
 
 /* fm_name_nearest - the entry of names[n] nearest to `word` by edit distance, or NULL where
    none is near. */

@@ -22,13 +22,15 @@ typedef enum fm_stream {
   FM_STREAM_SPLIT = 10,   /* training and validation pairs */
   FM_STREAM_CHECK = 11,   /* directions of `check` and of tests */
   FM_STREAM_BOOTSTRAP = 12,
-  FM_STREAM_MOMENTUM = 13, /* of `reference`; step: iteration, sample: chain */
-  FM_STREAM_ACCEPT = 14,   /* its Metropolis test and jitter; the same */
-  FM_STREAM_CHAIN = 15,    /* where a chain begins */
-  FM_STREAM_SHOTS = 16,    /* -shots_per_sample; step */
-  FM_STREAM_ENCODING = 17, /* -shots_encode; step, sample */
-  FM_STREAM_ROMBERG = 18,  /* -romberg_seed; step: phases, signs, rows */
-  FM_STREAM_MASK = 19      /* -mask_seed */
+  FM_STREAM_MOMENTUM = 13,    /* of `reference`; step: iteration, sample: chain */
+  FM_STREAM_ACCEPT = 14,      /* its Metropolis test and jitter; the same */
+  FM_STREAM_CHAIN = 15,       /* where a chain begins */
+  FM_STREAM_SHOTS = 16,       /* -shots_per_sample; step */
+  FM_STREAM_ENCODING = 17,    /* -shots_encode; step, sample */
+  FM_STREAM_ROMBERG = 18,     /* -romberg_seed; step: phases, signs, rows */
+  FM_STREAM_MASK = 19,        /* -mask_seed */
+  FM_STREAM_DISCREPANCY = 20, /* -pairs_noise_inflation of `simulate`; sample */
+  FM_STREAM_HESSIAN = 21      /* the block that `informed` begins with; sample: column */
 } fm_stream;
 
 typedef struct fm_rng {

@@ -3,6 +3,7 @@
 #ifndef FATHOM_TARGET_H
 #define FATHOM_TARGET_H
 
+#include "fathom/conditioning.h"
 #include "fathom/energy.h"
 
 #define FM_TARGET_MAX 4
@@ -13,13 +14,18 @@ typedef struct fm_target {
   fm_energy *energy[FM_TARGET_MAX];
   int nenergy;
   int64_t n, m;
-  double *y; /* [m] observed data, NULL without a likelihood */
+  double *y;                     /* [m] observed data, NULL without a likelihood */
+  fm_conditioning *conditioning; /* NULL: the flow sees the data */
+  int64_t nseen;
+  double *seen; /* [nseen] what the flow sees of y: y itself, or -condition's; owned */
 } fm_target;
 
 /* fm_target_create - operator, likelihood of the observed data and prior, from the options
    -operator, -observed, -noise_std,
    -data_mask, -prior and those of the operator and the prior. Collective on comm->world.
-   y       in   [m] observed data that override -observed (from a checkpoint), or NULL
+   m       in   what the flow sees must have so many numbers; 0: any
+   y       in   what the flow saw (from a checkpoint): with -condition data the observed data,
+                in place of -observed; or NULL
    Where the operator's data lie in a subspace, target->y is P times -observed
    (fm_operator_restrict), with a warning where that takes away more than 1e-6 of its energy;
    what is only rounding, below 1e-12, stays.

@@ -5,7 +5,7 @@
 #include "fathom/real.h"
 #include <petscsys.h>
 
-#define FM_VERSION "0.4.0"
+#define FM_VERSION "0.5.0"
 
 #ifdef FM_SINGLE
 #define FM_MPI_REAL MPI_FLOAT

@@ -38,6 +38,17 @@ PetscErrorCode fm_comm_share(const fm_comm *comm, int64_t total, int64_t *first,
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_comm_share_blocks(const fm_comm *comm, int64_t total, int64_t block,
+                                    int64_t *first, int64_t *count) {
+  int64_t begin, blocks;
+
+  PetscFunctionBegin;
+  PetscCall(fm_comm_share(comm, (total + block - 1) / block, &begin, &blocks));
+  *first = PetscMin(begin * block, total);
+  *count = PetscMin((begin + blocks) * block, total) - *first;
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_comm_agree(MPI_Comm comm, int mine, int *worst) {
   PetscFunctionBegin;
   PetscCallMPI(MPI_Allreduce(&mine, worst, 1, MPI_INT, MPI_MAX, comm));

@@ -51,11 +51,28 @@ void fm_log(const char *format, ...) {
   va_end(words);
 }
 
+static char kept[16384]; /* the warnings of this rank, one a line */
+
+const char *fm_warnings(void) { return kept; }
+
+static void keep(const char *format, va_list words) {
+  const size_t used = strlen(kept), room = sizeof(kept) - used;
+  const int length = vsnprintf(kept + used, room, format, words);
+
+  if (length < 0 || (size_t)length + 2 > room)
+    kept[used] = 0; /* no room: it is on the terminal alone */
+  else
+    strcat(kept, "\n");
+}
+
 void fm_warn(const char *format, ...) {
   va_list words;
 
   va_start(words, format);
   say(stderr, "warning: ", format, words);
+  va_end(words);
+  va_start(words, format);
+  keep(format, words);
   va_end(words);
 }
 

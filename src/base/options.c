@@ -335,3 +335,14 @@ PetscErrorCode fm_options_settings(const char *command, char **text) {
   *text = b.text;
   PetscFunctionReturn(0);
 }
+
+const char *fm_settings_line(const char *settings, const char *name, size_t *length) {
+  const size_t width = strlen(name);
+
+  for (const char *at = settings; *at; at += *length, at += *at == '\n') {
+    *length = strcspn(at, "\n");
+    if (*length > width + 1 && !strncmp(at + 1, name, width) && at[width + 1] == ' ') return at;
+  }
+  *length = 0;
+  return NULL;
+}

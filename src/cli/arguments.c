@@ -35,13 +35,14 @@ static void turn_to_help(fm_arguments *a) {
   a->command = "help";
 }
 
-/* 1 where the option has no file behind it */
-static int find_yaml(fm_arguments *a) {
-  for (int i = 1; i < a->argc; i++) {
-    if (strcmp(a->argv[i], "-options_file_yaml")) continue;
-    if (i + 1 == a->argc || is_option(a->argv[i + 1])) return 1;
-    a->yaml = a->argv[i + 1];
-  }
+static int names_yaml(const fm_arguments *a, int i) {
+  return !strcmp(a->argv[i], "-options_file_yaml");
+}
+
+/* 1 where an option has no file behind it */
+static int lacks_yaml(const fm_arguments *a) {
+  for (int i = 1; i < a->argc; i++)
+    if (names_yaml(a, i) && (i + 1 == a->argc || is_option(a->argv[i + 1]))) return 1;
   return 0;
 }
 
@@ -78,7 +79,7 @@ int fm_arguments_read(int argc, char **argv, fm_arguments *a, const char **sente
   }
   a->argv[a->argc] = NULL;
   if (help) turn_to_help(a);
-  if (find_yaml(a)) {
+  if (lacks_yaml(a)) {
     snprintf(sentence_text, sizeof(sentence_text),
              "-options_file_yaml needs the name of a file");
     return 1;
@@ -181,4 +182,12 @@ const char *fm_yaml_check(const char *path) {
   problem = parse(file, path);
   fclose(file);
   return problem;
+}
+
+const char *fm_arguments_check_yaml(const fm_arguments *a) {
+  const char *sentence = NULL;
+
+  for (int i = 1; i + 1 < a->argc && !sentence; i++)
+    if (names_yaml(a, i)) sentence = fm_yaml_check(a->argv[i + 1]);
+  return sentence;
 }

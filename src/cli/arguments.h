@@ -8,7 +8,6 @@ typedef struct fm_arguments {
   int argc;
   char **argv; /* program name, then options only; "-option=value" split in two */
   const char *command, *argument; /* "" where absent */
-  const char *yaml;               /* value of -options_file_yaml, or NULL */
   char *copy;                     /* storage of the split words */
 } fm_arguments;
 
@@ -17,6 +16,8 @@ typedef struct fm_arguments {
 int fm_arguments_read(int argc, char **argv, fm_arguments *arguments, const char **sentence);
 void fm_arguments_free(fm_arguments *arguments);
 
+/* fm_arguments_check_yaml - fm_yaml_check of each -options_file_yaml, up to the first fault. */
+const char *fm_arguments_check_yaml(const fm_arguments *a);
 /* fm_yaml_check - NULL, or a sentence: missing file, or what the parser says with its line.
    Static storage. */
 const char *fm_yaml_check(const char *path);

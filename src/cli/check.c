@@ -309,6 +309,7 @@ static PetscErrorCode build_problem(checking *c) {
 static PetscErrorCode check_round_trip(checking *c) {
   const int64_t n = c->transport->n;
   const fm_lanes none = {.condition = c->transport->condition};
+  const fm_real *weights = fm_transport_weights(c->transport, c->theta);
   fm_lanes v = none, w = none;
   fm_real logdet[SAMPLES];
   double error = 0.;
@@ -316,9 +317,9 @@ static PetscErrorCode check_round_trip(checking *c) {
   PetscFunctionBegin;
   PetscCall(PetscMalloc2(SAMPLES * n, &v.x, SAMPLES * n, &w.x));
   random_vector(c, 5, SAMPLES * n, v.x);
-  PetscCall(fm_flow_apply(c->transport->flow, c->theta, FM_GENERATE, SAMPLES, v, w,
+  PetscCall(fm_flow_apply(c->transport->flow, weights, FM_GENERATE, SAMPLES, v, w,
                           (fm_logdet){logdet, NULL}));
-  PetscCall(fm_flow_apply(c->transport->flow, c->theta, FM_NORMALIZE, SAMPLES, w, w,
+  PetscCall(fm_flow_apply(c->transport->flow, weights, FM_NORMALIZE, SAMPLES, w, w,
                           (fm_logdet){logdet, NULL}));
   for (int64_t i = 0; i < SAMPLES * n; i++)
     error = PetscMax(error, fabs((double)w.x[i] - (double)v.x[i]));
@@ -404,10 +405,14 @@ static PetscErrorCode judge_flow(checking *c, weights *w, fm_real *grad) {
 }
 
 static PetscErrorCode check_flow(checking *c) {
-  const fm_posterior_inputs in = {
-      c->transport, c->target, FM_ESTIMATOR_TOTAL, 0,   c->run->seed,
-      SAMPLES,      1,         PETSC_TRUE,         NULL};
-  weights w = {.theta = c->theta, .n = fm_flow_layout(c->transport->flow)->size};
+  const fm_posterior_inputs in = {.transport = c->transport,
+                                  .target = c->target,
+                                  .estimator = FM_ESTIMATOR_TOTAL,
+                                  .seed = c->run->seed,
+                                  .batch = SAMPLES,
+                                  .steps_per_epoch = 1,
+                                  .quiet = PETSC_TRUE};
+  weights w = {.theta = c->theta, .n = fm_transport_layout(c->transport)->size};
   fm_real *grad;
 
   PetscFunctionBegin;

@@ -54,18 +54,6 @@ typedef struct {
   const char *here, *there; /* blocks of settings: this command's, the run's */
 } settings;
 
-/* The line of an option in a block of settings, NULL where it has none; its length. */
-static const char *line_of(const char *block, const char *name, size_t *length) {
-  const size_t width = strlen(name);
-
-  for (const char *at = block; *at; at += *length, at += *at == '\n') {
-    *length = strcspn(at, "\n");
-    if (*length > width + 1 && !strncmp(at + 1, name, width) && at[width + 1] == ' ') return at;
-  }
-  *length = 0;
-  return NULL;
-}
-
 /* What says where and when, not what is computed. */
 static PetscBool no_matter(const char *name) {
   static const char *const names[] = {"out",
@@ -91,8 +79,8 @@ static PetscErrorCode compare_option(const fm_option *option, void *context) {
   if (no_matter(option->name) || !fm_option_serves(option, "check") ||
       !fm_option_serves(option, "refine"))
     PetscFunctionReturn(0);
-  mine = line_of(s->here, option->name, &n);
-  theirs = line_of(s->there, option->name, &m);
+  mine = fm_settings_line(s->here, option->name, &n);
+  theirs = fm_settings_line(s->there, option->name, &m);
   if (n == m && (!n || !strncmp(mine, theirs, n))) PetscFunctionReturn(0);
   if (!n)
     fm_warn("the run had %.*s, here it is not given", (int)m, theirs);

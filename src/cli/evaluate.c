@@ -35,14 +35,11 @@ static PetscErrorCode on_pairs(fm_run *run, fm_transport *t, const fm_real *thet
 }
 
 /* J and KL with all their digits, moments and weights as arrays: OUT/evaluation.h5. */
-static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d,
-                                   double log_evidence) {
+static PetscErrorCode write_moments(int64_t n, const fm_diagnosis *d, fm_store *store) {
   const double p[] = {0.05, 0.5, 0.95};
-  const int64_t one[] = {n}, two[] = {n, n}, three[] = {n, 3}, count[] = {d->count};
+  const int64_t one[] = {n}, two[] = {n, n}, three[] = {n, 3};
   const int64_t ncov = n <= COVARIANCE ? n * n : 0;
   double *mean, *std, *cov, *quantile;
-  char path[PETSC_MAX_PATH_LEN];
-  fm_store *store;
 
   PetscFunctionBegin;
   PetscCall(PetscCalloc4(n, &mean, n, &std, ncov, &cov, 3 * n, &quantile));
@@ -53,20 +50,31 @@ static PetscErrorCode write_arrays(fm_run *run, int64_t n, const fm_diagnosis *d
     for (int64_t i = 0; i < n; i++)
       PetscCall(fm_samples_quantiles(d->count, n, d->x, i, 3, p, quantile + 3 * i));
   }
-  PetscCall(fm_run_path(run, "evaluation.h5", path));
-  PetscCall(fm_store_create(run->comm.world, path, &store));
-  PetscCall(fm_store_write(store, "/j", FM_FLOAT64, 0, NULL, &d->objective));
-  PetscCall(fm_store_write(store, isnan(log_evidence) ? "/minus_elbo" : "/kl", FM_FLOAT64, 0,
-                           NULL, &d->kl));
-  PetscCall(fm_store_write(store, "/kl_se", FM_FLOAT64, 0, NULL, &d->kl_se));
   PetscCall(fm_store_write(store, "/mean", FM_FLOAT64, 1, one, mean));
   PetscCall(fm_store_write(store, "/std", FM_FLOAT64, 1, one, std));
   if (ncov) PetscCall(fm_store_write(store, "/covariance", FM_FLOAT64, 2, two, cov));
   PetscCall(fm_store_write(store, "/quantiles_05_50_95", FM_FLOAT64, 2, three, quantile));
-  PetscCall(fm_store_write(store, "/log_weight", FM_FLOAT64, 1, count, d->log_weight));
-  PetscCall(fm_weights_write(run, n, d, store));
-  PetscCall(fm_store_commit(&store, NULL));
   PetscCall(PetscFree4(mean, std, cov, quantile));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode write_arrays(const fm_evaluation *e) {
+  const fm_diagnosis *d = &e->d;
+  char path[PETSC_MAX_PATH_LEN];
+  fm_store *store;
+
+  PetscFunctionBegin;
+  PetscCall(fm_run_path(e->run, "evaluation.h5", path));
+  PetscCall(fm_store_create(e->run->comm.world, path, &store));
+  PetscCall(fm_store_write(store, "/j", FM_FLOAT64, 0, NULL, &d->objective));
+  PetscCall(fm_store_write(store, isnan(e->log_evidence) ? "/minus_elbo" : "/kl", FM_FLOAT64, 0,
+                           NULL, &d->kl));
+  PetscCall(fm_store_write(store, "/kl_se", FM_FLOAT64, 0, NULL, &d->kl_se));
+  PetscCall(write_moments(e->t->n, d, store));
+  PetscCall(fm_store_write(store, "/log_weight", FM_FLOAT64, 1, &d->count, d->log_weight));
+  PetscCall(fm_weights_write(e->run, e->t->n, d, store));
+  PetscCall(fm_evaluation_write(e, store));
+  PetscCall(fm_store_commit(&store, NULL));
   PetscFunctionReturn(0);
 }
 
@@ -89,41 +97,60 @@ static PetscErrorCode report(fm_run *run, const fm_diagnosis *d, double log_evid
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real *theta) {
-  double log_evidence;
-  const char *reason;
-  fm_target *target;
-  fm_diagnosis d;
-  fm_ledger solves;
+/* The problem, and the flow at its data. */
+static PetscErrorCode set_up(fm_evaluation *e) {
+  fm_run *run = e->run;
   PetscBool given;
-  int64_t latents;
 
   PetscFunctionBegin;
   PetscCall(fm_run_all_shots(run));
-  PetscCall(fm_run_log_evidence(&log_evidence));
-  PetscCall(fm_option_integer_in("evaluation_latents", 2, 1 << 30, &latents));
+  PetscCall(fm_run_log_evidence(&e->log_evidence));
   PetscCall(fm_option_given("observed", &given));
-  PetscCall(fm_target_create(&run->comm, t->n, t->m, given ? NULL : t->y, &target));
-  PetscCall(fm_run_target_fits(run, t, target));
-  PetscCall(fm_run_prior_fits(run, t));
-  if (t->m) PetscCall(fm_run_observe(t, theta, target->y));
-  PetscCall(fm_diagnose(target, t, theta, run->seed, FM_STREAM_EVALUATE, latents,
-                        isnan(log_evidence) ? 0. : log_evidence, PETSC_TRUE, &d));
-  reason = fm_operator_reason(target->op);
-  fm_check(d.count, run->comm.world, PETSC_ERR_USER,
+  PetscCall(fm_target_create(&run->comm, e->t->n, e->t->m, given ? NULL : e->t->y, &e->target));
+  PetscCall(fm_run_target_fits(run, e->t, e->target));
+  PetscCall(fm_run_prior_fits(run, e->t));
+  PetscCall(fm_evaluation_truth(e));
+  if (e->t->m) PetscCall(fm_run_observe(e->t, e->theta, e->target->seen));
+  PetscFunctionReturn(0);
+}
+
+/* J, KL and weights. */
+static PetscErrorCode diagnose(fm_evaluation *e) {
+  const double log_evidence = isnan(e->log_evidence) ? 0. : e->log_evidence;
+  const char *reason;
+  fm_ledger solves;
+  int64_t latents;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_integer_in("evaluation_latents", 2, 1 << 30, &latents));
+  PetscCall(fm_diagnose(e->target, e->t, e->theta, e->run->seed, FM_STREAM_EVALUATE, latents,
+                        log_evidence, PETSC_TRUE, &e->d));
+  reason = fm_operator_reason(e->target->op);
+  fm_check(e->d.count, e->run->comm.world, PETSC_ERR_USER,
            "all %lld samples failed or are not finite%s%s%s: was the flow trained for this "
            "problem, in these units?",
            (long long)latents, reason[0] ? " (the last: " : "", reason, reason[0] ? ")" : "");
-  PetscCall(report(run, &d, log_evidence));
-  PetscCall(fm_run_solves(run, target->op, &solves));
-  PetscCall(fm_result(run->results, "diagnostic_F",
+  PetscCall(report(e->run, &e->d, e->log_evidence));
+  PetscCall(fm_run_solves(e->run, e->target->op, &solves));
+  PetscCall(fm_result(e->run->results, "diagnostic_F",
                       (double)solves.count[FM_DIAGNOSTIC][FM_SOLVE_F], "solves"));
-  PetscCall(fm_judge_data(run, t));
-  PetscCall(fm_judge_prior(run, target, t, theta));
-  PetscCall(fm_report_moments(run, d.count, t->n, d.x));
-  PetscCall(write_arrays(run, t->n, &d, log_evidence));
-  PetscCall(fm_diagnosis_clear(&d));
-  PetscCall(fm_target_destroy(&target));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real *theta) {
+  fm_evaluation e = {.run = run, .t = t, .theta = theta};
+
+  PetscFunctionBegin;
+  PetscCall(set_up(&e));
+  PetscCall(diagnose(&e));
+  PetscCall(fm_evaluation_trust(&e));
+  PetscCall(fm_evaluation_place_truth(&e));
+  PetscCall(fm_judge_data(run, e.target, t));
+  PetscCall(fm_judge_prior_by(run, e.target, t, theta, &e.prior_above));
+  PetscCall(fm_report_moments(run, e.d.count, t->n, e.d.x));
+  PetscCall(fm_evaluation_judge(&e));
+  PetscCall(write_arrays(&e));
+  PetscCall(fm_evaluation_clear(&e));
   PetscFunctionReturn(0);
 }
 

@@ -59,7 +59,7 @@ PetscErrorCode fm_run_target_fits(const fm_run *run, const fm_transport *transpo
   PetscFunctionBegin;
   fm_operator_grid(target->op, &rows, &columns);
   PetscCall(grid_fits(run, "x", spec->x, rows, columns));
-  fm_operator_data_grid(target->op, &rows, &columns);
+  if (!target->conditioning) fm_operator_data_grid(target->op, &rows, &columns);
   PetscCall(grid_fits(run, "y", spec->y, rows, columns));
   PetscFunctionReturn(0);
 }
@@ -70,6 +70,10 @@ PetscErrorCode fm_run_pairs_fit(const fm_run *run, const fm_transport *transport
   const double scale = fm_dataset_scale(data);
 
   PetscFunctionBegin;
+  fm_check(!transport->latent, run->comm.world, PETSC_ERR_USER,
+           "this checkpoint has a latent correction (-train latent) for its one observation: "
+           "pairs '%s' have others; take the checkpoint before it",
+           path);
   PetscCall(shape_fits(run, "/x", path, fm_dataset_shape_x(data), spec->x));
   if (transport->m) PetscCall(shape_fits(run, "/y", path, fm_dataset_shape_y(data), spec->y));
   fm_check(scale == transport->scale, run->comm.world, PETSC_ERR_USER,

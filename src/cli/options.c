@@ -13,26 +13,57 @@ const fm_option fm_cli_options[] = {
     {"seed", FM_OPTION_INTEGER, "1", "", "seed of every random number"},
     {"ranks_per_sample", FM_OPTION_INTEGER, "1", "",
      "ranks that share one operator (space communicator)"},
-    {"report_seconds", FM_OPTION_REAL, "10", RESUMING,
+    {"report_seconds", FM_OPTION_REAL, "10", RESUMING " sample",
      "interval of progress lines where the output is a file"},
     /* the problem */
     {"operator", FM_OPTION_TEXT, "", PHYSICS, "forward operator (help operators)"},
-    {"observed", FM_OPTION_ARRAY, "", PHYSICS " sample",
+    {"observed", FM_OPTION_ARRAY, "", PHYSICS,
      "observed data: y1,y2,..., FILE:/dataset or FILE:/dataset[ROW]"},
     {"prior", FM_OPTION_TEXT, "", PHYSICS, "prior (help priors)"},
     {"log_evidence", FM_OPTION_TEXT, "", "refine evaluate",
      "log p(y) where it is known: turns J into KL; without it kl and kl_se of a history are of "
      "-ELBO = KL - log p(y)"},
     /* data */
-    {"pairs", FM_OPTION_TEXT, "", "pretrain evaluate",
+    {"pairs", FM_OPTION_TEXT, "", "pretrain evaluate judge",
      "HDF5 file with /x [n][...] and /y [n][...]"},
     {"pairs_count", FM_OPTION_INTEGER, "5000", "simulate",
      "number of pairs; with -models, where it is not given: all"},
     {"pairs_first", FM_OPTION_INTEGER, "0", "simulate",
      "index of the first pair, which names its noise and its draw or row of -models"},
-    {"models", FM_OPTION_ARRAY, "", "forward simulate",
+    {"models_physical", FM_OPTION_FLAG, "", "simulate",
+     "-models are physical models (velocities in m/s), to be turned into unknowns"},
+    {"pairs_model", FM_OPTION_FLAG, "", "simulate",
+     "also write the models that the unknowns mean (velocities in m/s) as /model"},
+    {"pairs_noise_inflation", FM_OPTION_TEXT, "", "simulate",
+     "FINE.h5:/y,COARSE.h5:/y, data of forward by a finer operator and by this one of the same "
+     "20 or more -models: a Gaussian of their differences' mean and covariance is added to "
+     "the noise"},
+    {"models", FM_OPTION_ARRAY, "", "forward simulate smooth",
      "models [count][...]: FILE:/dataset, or one as a list (forward); simulate takes them in "
-     "place of -prior"},
+     "place of -prior, smooth one: FILE:/dataset[ROW]"},
+    {"smooth_length", FM_OPTION_REAL, "0", "smooth",
+     "standard deviation in m of the Gaussian that the model's slowness is convolved with; its "
+     "full width at half maximum is 2.35 times that"},
+    {"smooth_spacing", FM_OPTION_ARRAY, "", "smooth",
+     "distance of the model's nodes in m, H or DZ,DX; default: attributes spacing_z and "
+     "spacing_x of the dataset"},
+    {"smooth_keep", FM_OPTION_INTEGER, "0", "smooth",
+     "rows at the top, such as a water layer's, that stay as they are and are not seen below"},
+    {"smooth_onto", FM_OPTION_REAL, "", "smooth",
+     "m/s: of each of many -models [count][...][rows][columns] what is left of it, "
+     "(v / smoothed v)^contrast times this velocity, + texture"},
+    {"smooth_onto_gradient", FM_OPTION_REAL, "0", "smooth",
+     "m/s that are added to -smooth_onto for each m of depth"},
+    {"smooth_contrast", FM_OPTION_REAL, "1", "smooth", "power of what is left"},
+    {"smooth_texture", FM_OPTION_REAL, "0", "smooth",
+     "standard deviation in m/s of a Gaussian texture, as -layers_texture"},
+    {"smooth_texture_correlation", FM_OPTION_REAL, "3", "smooth",
+     "its correlation length in nodes, as -matern_correlation"},
+    {"smooth_first", FM_OPTION_INTEGER, "0", "smooth",
+     "number that names the first model's texture; those of held-out models must be others"},
+    {"informed_rank", FM_OPTION_INTEGER, "100", "informed", "eigenpairs to find"},
+    {"informed_passes", FM_OPTION_INTEGER, "1", "informed",
+     "products of the Hessian with all vectors before the last one: more are more accurate"},
     {"at", FM_OPTION_TEXT, "", "check",
      "STEP,SAMPLE of a training run to examine, with that run's other options"},
     {"run", FM_OPTION_TEXT, "", "check", "-at: the -out folder of that run"},
@@ -40,6 +71,26 @@ const fm_option fm_cli_options[] = {
      "also the misfit to -observed and its gradient"},
     /* images of field data */
     {"segy", FM_OPTION_TEXT, "", "patches", "SEG-Y section: big-endian, format 1, 3 or 5"},
+    {"section", FM_OPTION_ARRAY, "", "patches",
+     "a model or image [rows][columns] in place of -segy, its rows called samples and its "
+     "columns traces: FILE:/dataset, or FILE:/dataset[ROW]"},
+    {"section_spacing", FM_OPTION_ARRAY, "", "patches",
+     "distance of its nodes in m, H or DZ,DX; default: attributes spacing_z and spacing_x of "
+     "the dataset"},
+    {"patch_every", FM_OPTION_INTEGER, "1", "patches",
+     "keep every so many-th node of -section, from the first, averaged around it"},
+    {"patch_spacing", FM_OPTION_REAL, "0", "patches",
+     "resample -section to nodes so many m apart: smoothed by a Gaussian of standard deviation "
+     "half that, then linear interpolation; 0: not"},
+    {"patch_average", FM_OPTION_TEXT, "slowness2", "patches",
+     "what these average, squared slowness of velocities or the numbers: slowness2|plain"},
+    {"patch_exclude", FM_OPTION_TEXT, "", "patches",
+     "traces that no patch may come from, FIRST:END as -patch_traces: a truth's, held out of "
+     "training"},
+    {"patch_mirror", FM_OPTION_FLAG, "false", "patches",
+     "also mirror images, left for right: each regular patch twice, random ones by a coin"},
+    {"patch_divide", FM_OPTION_FLAG, "true", "patches",
+     "divide by the root mean square; false: the numbers stay, as velocities should"},
     {"patch_shape", FM_OPTION_TEXT, "64x64", "patches",
      "samples and traces of a patch, as NTxNX"},
     {"patch_traces", FM_OPTION_TEXT, "", "patches",
@@ -60,6 +111,16 @@ const fm_option fm_cli_options[] = {
     {"segy_dt", FM_OPTION_REAL, "0.004", "export", "its sample interval in seconds"},
     {"segy_factor", FM_OPTION_REAL, "1", "export",
      "what the images are multiplied by (of patches: their attribute scale)"},
+    {"export_spacing", FM_OPTION_ARRAY, "", "export",
+     "the images are in depth, with nodes every H or DZ,DX m; default: attributes spacing_z "
+     "and spacing_x of the dataset; without either they are in time"},
+    {"export_origin", FM_OPTION_ARRAY, "0,0", "export",
+     "Z,X in m of their first node, as -shots_origin"},
+    {"export_images", FM_OPTION_INTEGER, "0", "export",
+     "of several images the first so many; 0: all"},
+    {"export_shots", FM_OPTION_FLAG, "false", "export",
+     "-images are data of the operator acoustic, with -acoustic_sources and "
+     "-acoustic_receivers: OUT/shots.sgy"},
     /* the flow */
     {"flow", FM_OPTION_TEXT, "hint", TRAINING, "network: hint|spline|triangular|elementwise"},
     {"flow_variant", FM_OPTION_TEXT, "default", TRAINING,
@@ -89,16 +150,26 @@ const fm_option fm_cli_options[] = {
     {"flow_conditional", FM_OPTION_FLAG, "true", TRAINING,
      "whether the flow sees the data; false: a flow of x alone"},
     /* training */
-    {"warm_start", FM_OPTION_TEXT, "", TRAINING " sample evaluate",
+    {"warm_start", FM_OPTION_TEXT, "", TRAINING " sample evaluate judge",
      "checkpoint whose weights to begin with (training) or to use (sample, evaluate; "
      "default OUT/checkpoint.h5)"},
-    {"weights", FM_OPTION_TEXT, "auto", RESUMING " sample evaluate",
+    {"weights", FM_OPTION_TEXT, "auto", RESUMING " sample evaluate judge",
      "which weights of a checkpoint: " FM_WEIGHTS_CHOICES
      " (auto: best, else average, else last)"},
-    {"resume", FM_OPTION_FLAG, "", RESUMING,
-     "go on from OUT/checkpoint.h5 (reference: OUT/chains.h5) where there is one"},
+    {"resume", FM_OPTION_FLAG, "", RESUMING " sample",
+     "go on from OUT/checkpoint.h5 (reference: OUT/chains.h5, sample with -moves: "
+     "OUT/moves.h5) where there is one"},
     {"train", FM_OPTION_TEXT, "xlane", "refine check",
-     "what is trained: xlane (y lane frozen and cached) or all"},
+     "what is trained: xlane (y lane frozen and cached), all, or latent (of -warm_start: two "
+     "numbers an unknown, s and b of x = T(s z + b), the flow frozen)"},
+    {"prior_mismatch_ok", FM_OPTION_FLAG, "false", "refine check sample",
+     "go on where -prior is not the distribution of the models that the flow was pretrained "
+     "on; the checkpoint and the verdict of evaluate say so"},
+    {"tempering_first", FM_OPTION_REAL, "1", "refine check",
+     "temperature of step 0, by which the misfit is divided; it falls to 1 geometrically. "
+     "Evaluations are not tempered; 1: none"},
+    {"tempering_epochs", FM_OPTION_INTEGER, "0", "refine check",
+     "epochs until the temperature is 1; 0: half of -epochs"},
     {"estimator", FM_OPTION_TEXT, "path", "refine check", "gradient estimator: total|path"},
     {"latents", FM_OPTION_INTEGER, "0", "refine check",
      "a fixed set of so many latents (with -estimator total); 0: fresh"},
@@ -128,9 +199,9 @@ const fm_option fm_cli_options[] = {
      "share of samples that may fail in a step"},
     {"validation_fraction", FM_OPTION_REAL, "0.1", "pretrain",
      "share of the pairs kept to choose the best weights"},
-    {"time_limit", FM_OPTION_TEXT, "", RESUMING,
+    {"time_limit", FM_OPTION_TEXT, "", RESUMING " sample",
      "wall time of this job, seconds or [DAYS-]HOURS:MINUTES:SECONDS: leave in time with a "
-     "checkpoint and status 75; default: Slurm's"},
+     "checkpoint (sample: moves.h5) and status 75; default: Slurm's"},
     {"checkpoint_minutes", FM_OPTION_REAL, "10", RESUMING,
      "minutes between checkpoints, besides -checkpoint_every; 0: steps alone decide"},
     {"checkpoint_keep", FM_OPTION_INTEGER, "2", RESUMING,
@@ -169,15 +240,54 @@ const fm_option fm_cli_options[] = {
      "exp(x), which rare values make"},
     {"expectation", FM_OPTION_TEXT, "none", "reference evaluate",
      "also the mean of a function of each unknown: none|exp"},
+    /* trust */
+    {"trust_latents", FM_OPTION_INTEGER, "64", "evaluate",
+     "posterior samples at which the gradient of the posterior is held against the flow's, "
+     "each a solve and an adjoint of every part of the operator; at most -evaluation_latents; "
+     "0: none, and no verdict"},
+    {"trust_modes", FM_OPTION_INTEGER, "16", "evaluate",
+     "directions, those that the data inform most, in which importance weights are judged"},
+    {"trust_draws", FM_OPTION_INTEGER, "256", "evaluate",
+     "draws in these directions, each a solve of every part; at most -evaluation_latents"},
+    {"calibration", FM_OPTION_TEXT, "", "evaluate report",
+     "calibration.h5 of `calibrate` for this problem: what a verdict `verified` needs besides"},
+    {"calibrate", FM_OPTION_TEXT, "", "calibrate",
+     "text file, a line for each held-out model: SAMPLES.h5:/x TRUTH.h5:/x[ROW] and, where "
+     "there is no -prior, PRIOR.h5:/x or MEAN/STD"},
+    {"calibrate_mixed_ok", FM_OPTION_FLAG, "false", "calibrate",
+     "let models of different problems (operator, noise, prior) through, with a warning"},
+    {"calibrate_prior_draws", FM_OPTION_INTEGER, "256", "calibrate",
+     "draws of -prior that a model's CRPS is compared with"},
     /* reading */
     {"samples", FM_OPTION_INTEGER, "1000", "sample", "posterior samples to draw"},
-    {"truth", FM_OPTION_ARRAY, "", "sample",
-     "the true model where it is known, a list or FILE:/dataset[ROW]: SNR and coverage"},
+    {"moves", FM_OPTION_INTEGER, "0", "sample",
+     "moves of each sample from the flow on to the posterior itself: Hamiltonian Monte Carlo "
+     "in its latent space, with operator, data and prior, of which 4 are usual; kept in "
+     "OUT/moves.h5 for -resume; 0: the flow's own samples"},
+    {"truth", FM_OPTION_ARRAY, "", "sample evaluate report judge",
+     "the true model where it is known, a list or FILE:/dataset[ROW]: SNR and coverage; "
+     "evaluate: the true unknown, for its misfit"},
+    {"truth_model", FM_OPTION_ARRAY, "", "sample evaluate report judge",
+     "the true model of the operator acoustic where it is known, in m/s: FILE:/dataset[ROW]"},
+    {"judge_training", FM_OPTION_TEXT, "", "judge",
+     "pairs that the flow was trained on: two Gaussians are fitted to their models, without "
+     "and with correlations, and their NLL stands beside the flow's"},
+    /* the page of a finished chain */
+    {"report_title", FM_OPTION_TEXT, "", "report", "its title: the case's name"},
+    {"report_simulate", FM_OPTION_TEXT, "", "report", "-out folder of simulate"},
+    {"report_pretrain", FM_OPTION_TEXT, "", "report", "-out folder of pretrain"},
+    {"report_refine", FM_OPTION_TEXT, "", "report", "-out folder of refine"},
+    {"report_scratch", FM_OPTION_TEXT, "", "report",
+     "-out folder of refine from random weights, to compare with"},
+    {"report_samples", FM_OPTION_TEXT, "", "report", "-out folder of sample"},
+    {"report_evaluate", FM_OPTION_TEXT, "", "report", "-out folder of evaluate"},
+    {"report_calibrate", FM_OPTION_TEXT, "", "report", "-out folder of calibrate"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
 PetscErrorCode fm_cli_declare(void) {
   PetscFunctionBegin;
   PetscCall(fm_options_declare(fm_cli_options));
+  PetscCall(fm_options_declare(fm_shots_options));
   PetscCall(fm_options_declare(fm_dataset_options));
   PetscCall(fm_operators_declare_options());
   PetscCall(fm_energies_declare_options());

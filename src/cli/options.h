@@ -5,6 +5,7 @@
 #include "fathom/options.h"
 
 extern const fm_option fm_cli_options[];
+extern const fm_option fm_shots_options[];
 
 /* fm_cli_declare - declare all tables: the command line's, the operators', the energies'. */
 PetscErrorCode fm_cli_declare(void);

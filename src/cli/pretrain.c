@@ -1,4 +1,5 @@
 /* pretrain - forward KL on pairs, eq. (3). */
+#include "cli/priors.h"
 #include "fathom/command.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
@@ -83,6 +84,9 @@ static PetscErrorCode build_transport(pretraining *p) {
       fm_dataset_moments(p->data, p->nrow, p->row + p->nvalid, moments, x_std, y_mean, y_std));
   PetscCall(fm_transport_whiten(p->transport, moments, x_std, y_mean, y_std));
   p->transport->scale = fm_dataset_scale(p->data);
+  PetscCall(
+      PetscStrncpy(p->transport->unit, fm_dataset_unit(p->data), sizeof(p->transport->unit)));
+  PetscCall(fm_prior_of_pairs(p->run->comm.world, p->path, p->transport));
   PetscCall(PetscFree(moments));
   PetscFunctionReturn(0);
 }
@@ -145,17 +149,19 @@ static PetscErrorCode begin(pretraining *p) {
   PetscFunctionReturn(0);
 }
 
-/* What its latents look like, and validation, at each epoch's end: the averaged weights with
-   the least loss are kept. */
+/* Validation at each epoch's end: the averaged weights with the least loss are kept, and what
+   the held-out pairs' latents look like through them. Without held-out pairs, of all. */
 static PetscErrorCode validate(fm_trainer *t, void *context) {
   const pretraining *p = (const pretraining *)context;
   const PetscBool none = p->nvalid ? PETSC_FALSE : PETSC_TRUE;
   double nll, se;
 
   PetscFunctionBegin;
-  PetscCall(fm_typical_of_pairs(&p->run->comm, p->transport, t->average, p->data,
-                                none ? p->nrow : p->nvalid, p->row));
-  if (none) PetscFunctionReturn(0);
+  if (none) {
+    PetscCall(fm_typical_of_pairs(&p->run->comm, p->transport, t->average, p->data, p->nrow,
+                                  p->row, PETSC_FALSE));
+    PetscFunctionReturn(0);
+  }
   PetscCall(fm_pairs_loss(&p->run->comm, p->transport, t->average, p->data, p->nvalid, p->row,
                           &nll, &se, NULL));
   PetscCall(fm_history_append(t->history, "validation_nll", nll));
@@ -164,6 +170,8 @@ static PetscErrorCode validate(fm_trainer *t, void *context) {
   if (!t->best) PetscCall(fm_calloc(t->layout->size, &t->best));
   PetscCall(PetscArraycpy(t->best, t->average, t->layout->size));
   t->best_value = nll;
+  PetscCall(fm_typical_of_pairs(&p->run->comm, p->transport, t->best, p->data, p->nvalid,
+                                p->row, PETSC_TRUE));
   PetscFunctionReturn(0);
 }
 

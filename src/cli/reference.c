@@ -44,7 +44,7 @@ static PetscErrorCode build_target(reference *r) {
                              t && !given ? t->y : NULL, &r->target));
   if (t) PetscCall(fm_run_target_fits(r->run, t, r->target));
   if (t) PetscCall(fm_run_prior_fits(r->run, t));
-  if (t && t->m) PetscCall(fm_run_observe(t, r->theta, r->target->y));
+  if (t && t->m) PetscCall(fm_run_observe(t, r->theta, r->target->seen));
   PetscCall(fm_potential_of_target(r->target, t, r->theta, &r->potential));
   PetscFunctionReturn(0);
 }

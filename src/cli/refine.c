@@ -2,6 +2,7 @@
    weights, eq. (2) from scratch. */
 #include "cli/mismatch.h"
 #include "cli/refinement.h"
+#include "cli/skipping.h"
 #include "cli/solves.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
@@ -29,7 +30,8 @@ static PetscErrorCode diagnose(refinement *r, const fm_real *theta, fm_diagnosis
   PetscFunctionReturn(0);
 }
 
-/* Before the first step both sets of weights are the start's. */
+/* Before the first step both sets of weights are the start's. The averaged weights' traces are
+   looked at, too. */
 static PetscErrorCode diagnose_both(refinement *r, fm_diagnosis *last, fm_diagnosis *average) {
   fm_trainer *t = r->set.trainer;
   fm_ledger before, after;
@@ -39,6 +41,9 @@ static PetscErrorCode diagnose_both(refinement *r, fm_diagnosis *last, fm_diagno
   PetscCall(diagnose(r, t->theta, last));
   *average = *last;
   if (t->step && !last->stopped) PetscCall(diagnose(r, t->average, average));
+  if (!last->stopped && !average->stopped)
+    PetscCall(fm_skipping_note(r->set.target, r->set.transport, t->average, r->set.run->seed,
+                               t->step ? PETSC_FALSE : PETSC_TRUE, t->history));
   if (t->step) PetscCall(fm_transport_refresh(r->set.transport, t->theta));
   PetscCall(fm_run_solves(r->set.run, r->set.target->op, &after));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
@@ -128,6 +133,7 @@ static PetscErrorCode report(refinement *r) {
   PetscCall(fm_result(r->set.run->results, "kl_se", fm_history_last(h, "kl_se"), "nats"));
   PetscCall(
       fm_result(r->set.run->results, "ess_fraction", fm_history_last(h, "ess_fraction"), "1"));
+  PetscCall(fm_skipping_report(r->set.run->results, h));
   PetscFunctionReturn(0);
 }
 
@@ -136,7 +142,7 @@ static PetscErrorCode judge(refinement *r) {
   fm_trainer *t = r->set.trainer;
 
   PetscFunctionBegin;
-  PetscCall(fm_judge_data(r->set.run, r->set.transport));
+  PetscCall(fm_judge_data(r->set.run, r->set.target, r->set.transport));
   PetscCall(fm_transport_refresh(r->set.transport, t->average));
   PetscCall(fm_judge_prior(r->set.run, r->set.target, r->set.transport, t->average));
   PetscFunctionReturn(0);

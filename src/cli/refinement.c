@@ -1,4 +1,5 @@
 #include "cli/refinement.h"
+#include "cli/priors.h"
 #include "fathom/likelihood.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
@@ -19,6 +20,8 @@ static PetscErrorCode respecify(fm_refinement *r, const char *path, fm_weights w
   PetscCall(fm_transport_whiten(made, old->x_mean, old->x_std, old->y_mean, old->y_std));
   PetscCall(PetscArraycpy(made->typical, old->typical, FM_TYPICALS));
   made->scale = old->scale;
+  PetscCall(PetscStrncpy(made->prior, old->prior, sizeof(made->prior)));
+  PetscCall(PetscStrncpy(made->prior_print, old->prior_print, sizeof(made->prior_print)));
   PetscCall(PetscFree(r->start));
   PetscCall(fm_calloc(fm_flow_layout(made->flow)->size, &r->start));
   PetscCall(fm_checkpoint_warm_start(r->run->comm.world, path, weights,
@@ -40,6 +43,7 @@ static PetscErrorCode from_checkpoint(fm_refinement *r, const char *path) {
       fm_target_create(&r->run->comm, r->transport->n, r->transport->m, NULL, &r->target));
   PetscCall(fm_run_target_fits(r->run, r->transport, r->target));
   PetscCall(fm_run_prior_fits(r->run, r->transport));
+  PetscCall(fm_prior_judge(r->run, r->target, r->transport));
   fm_log("warm start from '%s'", path);
   PetscFunctionReturn(0);
 }
@@ -55,6 +59,7 @@ static PetscErrorCode from_scratch(fm_refinement *r) {
   PetscCall(fm_run_target_spec(r->target, &spec));
   PetscCall(fm_transport_create(&spec, &r->transport));
   PetscCall(fm_run_whiten(r->target, r->transport));
+  fm_prior_no_pairs(r->transport);
   PetscCall(fm_run_prior_divisor(r->run, &scale));
   if (scale > 0) r->transport->scale = scale;
   PetscCall(fm_calloc(fm_flow_layout(r->transport->flow)->size, &r->start));
@@ -64,6 +69,26 @@ static PetscErrorCode from_scratch(fm_refinement *r) {
 }
 
 /* ---- objective ---- */
+
+/* -tempering_first to 1 over -tempering_epochs. */
+static PetscErrorCode read_tempering(int64_t steps_per_epoch, fm_tempering *t) {
+  int64_t epochs, all;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_real_in("tempering_first", 1., 1e12, &t->first));
+  PetscCall(fm_option_integer_in("tempering_epochs", 0, INT64_MAX / (1 << 20), &epochs));
+  PetscCall(fm_option_integer_in("epochs", 0, INT64_MAX / (1 << 20), &all));
+  t->steps = (epochs ? epochs : all / 2) * steps_per_epoch;
+  if (t->first == 1.) PetscFunctionReturn(0);
+  fm_log("tempering: the misfit is divided by %.6g at step 0 and by less and less until step "
+         "%lld; evaluations are not tempered",
+         t->first, (long long)t->steps);
+  if (t->steps >= all * steps_per_epoch)
+    fm_warn("-tempering_epochs %lld is no less than -epochs %lld: what is trained in the end "
+            "is not the posterior; the verdict of `evaluate` will say so",
+            (long long)(t->steps / steps_per_epoch), (long long)all);
+  PetscFunctionReturn(0);
+}
 
 static PetscErrorCode build_objective(fm_refinement *r) {
   fm_posterior_inputs in = {
@@ -76,7 +101,29 @@ static PetscErrorCode build_objective(fm_refinement *r) {
   PetscCall(fm_option_integer_in("latents", 0, INT64_MAX / 2, &in.latents));
   PetscCall(fm_option_integer_in("batch_size", 1, 1 << 24, &in.batch));
   PetscCall(fm_option_integer_in("steps_per_epoch", 1, INT64_MAX / 2, &in.steps_per_epoch));
+  PetscCall(read_tempering(
+      in.latents ? (in.latents + in.batch - 1) / in.batch : in.steps_per_epoch, &in.tempering));
   PetscCall(fm_posterior_create(&in, &r->objective));
+  PetscFunctionReturn(0);
+}
+
+/* What is trained; a latent correction takes the place of the weights. */
+static PetscErrorCode choose_trained(fm_refinement *r) {
+  fm_real *correction;
+  int train;
+
+  PetscFunctionBegin;
+  PetscCall(fm_option_choice("train", FM_TRAIN_CHOICES, &train));
+  r->train = (fm_trained)train;
+  if (r->train != FM_TRAIN_LATENT) PetscFunctionReturn(0);
+  fm_check(r->warm, r->run->comm.world, PETSC_ERR_USER,
+           "-train latent corrects a flow that is trained already: give it with -warm_start");
+  if (!fm_transport_sees(r->transport, r->target->seen))
+    PetscCall(fm_transport_observe(r->transport, r->start, r->target->seen));
+  PetscCall(fm_calloc(2 * r->transport->n, &correction));
+  PetscCall(fm_transport_freeze(r->transport, r->start, correction));
+  PetscCall(PetscFree(r->start));
+  r->start = correction;
   PetscFunctionReturn(0);
 }
 
@@ -92,6 +139,7 @@ PetscErrorCode fm_refinement_problem(fm_run *run, fm_refinement *r) {
     PetscCall(from_checkpoint(r, path));
   else
     PetscCall(from_scratch(r));
+  PetscCall(choose_trained(r));
   PetscFunctionReturn(0);
 }
 
@@ -119,13 +167,11 @@ PetscErrorCode fm_refinement_clear(fm_refinement *r) {
 }
 
 PetscErrorCode fm_refinement_observe(fm_refinement *r) {
-  int train;
-
   PetscFunctionBegin;
-  PetscCall(fm_option_choice("train", "xlane|all", &train));
-  if (!fm_transport_sees(r->transport, r->target->y))
-    PetscCall(fm_transport_observe(r->transport, r->start, r->target->y));
-  r->transport->train = (fm_trained)train;
+  if (r->train == FM_TRAIN_LATENT) PetscFunctionReturn(0); /* done when it was frozen */
+  if (!fm_transport_sees(r->transport, r->target->seen))
+    PetscCall(fm_transport_observe(r->transport, r->start, r->target->seen));
+  r->transport->train = r->train;
   PetscFunctionReturn(0);
 }
 

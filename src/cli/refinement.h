@@ -8,7 +8,8 @@ typedef struct fm_refinement {
   fm_run *run; /* borrowed; the rest is owned */
   fm_target *target;
   fm_transport *transport;
-  fm_real *start; /* weights to begin with */
+  fm_real *start; /* theta to begin with: weights, or a latent correction */
+  fm_trained train;
   fm_objective *objective;
   fm_trainer *trainer;
   PetscBool warm;

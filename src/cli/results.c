@@ -44,19 +44,29 @@ PetscErrorCode fm_result(fm_results *r, const char *name, double value, const ch
   PetscFunctionReturn(0);
 }
 
-static int write_file(const fm_results *r, const char *path) {
+static int write_file(const char *path, const char *head, const char *text, size_t length) {
   char next[PETSC_MAX_PATH_LEN + 8];
   FILE *file;
   int bad;
 
   snprintf(next, sizeof(next), "%s.tmp", path);
   if (!(file = fopen(next, "w"))) return errno;
-  bad = fputs("name\tvalue\tunit\n", file) < 0;
-  bad |= r->used && fwrite(r->text, 1, r->used, file) != r->used;
+  bad = fputs(head, file) < 0;
+  bad |= length && fwrite(text, 1, length, file) != length;
   bad |= fflush(file) || fsync(fileno(file));
   bad |= fclose(file) != 0;
   if (!bad) bad = rename(next, path) != 0;
   return bad ? (errno ? errno : EIO) : 0;
+}
+
+/* Those of a run without any are not another's. */
+static int write_warnings(const char *folder) {
+  const char *text = fm_warnings();
+  char path[PETSC_MAX_PATH_LEN];
+
+  snprintf(path, sizeof(path), "%s/warnings.txt", folder);
+  if (text[0]) return write_file(path, "", text, strlen(text));
+  return unlink(path) && errno != ENOENT ? errno : 0;
 }
 
 PetscErrorCode fm_results_write(const fm_results *r, MPI_Comm comm, const char *folder) {
@@ -67,7 +77,8 @@ PetscErrorCode fm_results_write(const fm_results *r, MPI_Comm comm, const char *
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   PetscCall(PetscSNPrintf(path, sizeof(path), "%s/results.tsv", folder));
-  if (!rank) failed = write_file(r, path);
+  if (!rank) failed = write_file(path, "name\tvalue\tunit\n", r->text, r->used);
+  if (!rank && !failed) failed = write_warnings(folder);
   PetscCall(fm_comm_agree(comm, failed, &worst));
   fm_check(!worst, comm, PETSC_ERR_FILE_WRITE, "cannot write '%s': %s", path, strerror(worst));
   PetscFunctionReturn(0);

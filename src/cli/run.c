@@ -134,7 +134,7 @@ int fm_main(int argc, char **argv) {
 
   set_threads();
   failed = fm_arguments_read(argc, argv, &a, &sentence);
-  if (!failed && a.yaml) failed = (sentence = fm_yaml_check(a.yaml)) != NULL;
+  if (!failed) failed = (sentence = fm_arguments_check_yaml(&a)) != NULL;
   if (failed) {
     a.argc = 1; /* PETSc must not read the options that are wrong */
     fm_leave_say(sentence);

@@ -53,13 +53,15 @@ PetscBool fm_saver_due(const fm_saver *s) {
 double fm_saver_cost(const fm_saver *s) { return 1.5 * (s->building + s->writing) + SPARE; }
 
 /* Of the last interval's steps: lower than at any checkpoint before? Where there is a
-   validation, that has its own best weights in every checkpoint. */
+   validation, that has its own best weights in every checkpoint. A tempered objective is
+   another one. */
 static PetscBool is_best(const fm_saver *s, fm_trainer *t) {
   const fm_series *objective = fm_history_find(t->history, "objective");
   const int64_t n = objective ? PetscMin(objective->n, s->every) : 0;
   double mean = 0.;
 
   if (t->best || n == 0) return PETSC_FALSE;
+  if (fm_objective_temperature(t->in.objective, t->step - n) != 1.) return PETSC_FALSE;
   for (int64_t i = objective->n - n; i < objective->n; i++)
     mean += objective->value[i] / (double)n;
   if (!(mean < t->best_objective)) return PETSC_FALSE;

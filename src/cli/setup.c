@@ -102,9 +102,10 @@ PetscErrorCode fm_run_target_spec(const fm_target *target, fm_flow_spec *spec) {
   image = squeezes ? PETSC_TRUE : PETSC_FALSE;
   fm_operator_grid(target->op, &rows, &columns);
   fm_operator_data_grid(target->op, &d_rows, &d_columns);
+  if (target->conditioning) fm_operator_grid(target->op, &d_rows, &d_columns);
   PetscCall(fm_run_flow_spec(image_or_vector(image, rows, columns, target->n),
-                             image_or_vector(image, d_rows, d_columns, target->m), PETSC_FALSE,
-                             spec));
+                             image_or_vector(image, d_rows, d_columns, target->nseen),
+                             PETSC_FALSE, spec));
   PetscFunctionReturn(0);
 }
 
@@ -247,7 +248,7 @@ PetscErrorCode fm_run_whiten(fm_target *target, fm_transport *transport) {
   std = mean + target->n;
   y_std = std + target->n;
   PetscCall(fm_energy_moments(target->energy[1], mean, std, &known));
-  for (int64_t i = 0; i < transport->m; i++) square += target->y[i] * target->y[i];
+  for (int64_t i = 0; i < transport->m; i++) square += target->seen[i] * target->seen[i];
   for (int64_t i = 0; i < transport->m; i++)
     y_std[i] = square > 0. ? sqrt(square / (double)transport->m) : 1.;
   PetscCall(
@@ -298,8 +299,8 @@ PetscErrorCode fm_run_all_shots(const fm_run *run) {
   PetscFunctionBegin;
   for (int k = 0; k < 2; k++) {
     PetscCall(fm_option_integer_in(names[k], 0, INT64_MAX, &shots));
-    fm_check(!shots, run->comm.world, PETSC_ERR_USER,
-             "-%s is an estimate for training steps: %s uses all shots, leave it out", names[k],
+    if (shots)
+      fm_log("-%s is an estimate for training steps: %s uses all shots", names[k],
              run->command);
   }
   PetscFunctionReturn(0);

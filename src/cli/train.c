@@ -1,8 +1,10 @@
 /* The loop of pretrain and refine: evaluate, step, report, checkpoint. */
 #include "cli/saver.h"
+#include "cli/times.h"
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include "fathom/stop.h"
+#include "fathom/timing.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,6 +18,7 @@ typedef struct {
   PetscBool saved;               /* checkpoint.h5 holds the last step, without its evaluation */
   PetscBool moved;               /* a step or an evaluation was done */
   fm_saver saver;
+  fm_times times;
 } loop;
 
 PetscErrorCode fm_train_resume(fm_run *run, fm_trainer *trainer, PetscBool *resumed) {
@@ -94,6 +97,7 @@ static PetscErrorCode evaluate_due(fm_trainer *t, loop *l) {
     PetscCall(fm_history_append(t->history, "evaluation_step", (double)t->step));
   l->moved = l->moved || !t->all.stop ? PETSC_TRUE : PETSC_FALSE;
   seconds = MPI_Wtime() - begin;
+  fm_time_add(FM_TIME_EVALUATION, begin);
   l->evaluating += seconds;
   l->evaluation = seconds / (!t->step && l->watch->first > 0. ? l->watch->first : 1.);
   PetscFunctionReturn(0);
@@ -115,24 +119,38 @@ static void report(const fm_trainer *t, const loop *l, PetscBool last) {
   const double rate = (double)(t->step - l->first) / PetscMax(spent, 1e-9);
   const double left =
       (double)(l->last - t->step) / rate + (double)evaluations_left(t, l) * l->evaluation;
-  char solves[64] = "", failed[64] = "";
+  const double temperature = fm_objective_temperature(t->in.objective, t->step - 1);
+  char solves[64] = "", failed[64] = "", tempered[48] = "";
 
   if (t->ledger[FM_SOLVE_F])
     snprintf(solves, sizeof(solves), ", %lld F solves", (long long)t->ledger[FM_SOLVE_F]);
   if (dropped(t))
     snprintf(failed, sizeof(failed), ", conditional: %lld dropped", (long long)dropped(t));
-  fm_progress(l->report, last, "step %lld/%lld  objective %.5f  %.1f steps/s, %.0f s left%s%s",
+  if (temperature != 1.)
+    snprintf(tempered, sizeof(tempered), " at temperature %.3g", temperature);
+  fm_progress(l->report, last,
+              "step %lld/%lld  objective %.5f%s  %.1f steps/s, %.0f s left%s%s",
               (long long)t->step, (long long)t->in.schedule.steps,
-              fm_history_last(t->history, "objective"), rate, last ? 0. : left, solves, failed);
+              fm_history_last(t->history, "objective"), tempered, rate, last ? 0. : left,
+              solves, failed);
 }
 
 /* ---- the loop ---- */
+
+static PetscErrorCode save(fm_run *run, fm_trainer *t, PetscBool again, loop *l) {
+  const double begin = MPI_Wtime();
+
+  PetscFunctionBegin;
+  PetscCall(fm_saver_begin(run, t, again, &l->saver));
+  fm_time_add(FM_TIME_FILES, begin);
+  PetscFunctionReturn(0);
+}
 
 /* Before a long evaluation what is trained is put away. */
 static PetscErrorCode evaluate_and_save(fm_run *run, fm_trainer *t, loop *l) {
   PetscFunctionBegin;
   if (t->step == l->last && !l->saved && evaluation_due(t, l->watch)) {
-    PetscCall(fm_saver_begin(run, t, PETSC_FALSE, &l->saver));
+    PetscCall(save(run, t, PETSC_FALSE, l));
     l->saved = PETSC_TRUE;
   }
   PetscCall(evaluate_due(t, l));
@@ -168,16 +186,19 @@ static PetscErrorCode one_step(fm_run *run, fm_trainer *t, loop *l) {
   report(t, l, PETSC_FALSE);
   if (t->all.trouble) PetscCall(fm_saver_finish(&l->saver));
   if ((t->step % l->checkpoint_every == 0 || t->all.save) && t->step < l->last && !t->all.stop)
-    PetscCall(fm_saver_begin(run, t, PETSC_FALSE, &l->saver));
+    PetscCall(save(run, t, PETSC_FALSE, l));
   PetscFunctionReturn(0);
 }
 
 /* The last checkpoint: with the evaluation in the place of the one without, so that the one
    before stays that of an earlier step. */
 static PetscErrorCode last_save(fm_run *run, fm_trainer *t, loop *l) {
+  const double begin = MPI_Wtime();
+
   PetscFunctionBegin;
   PetscCall(fm_saver_begin(run, t, l->saved, &l->saver));
   PetscCall(fm_saver_finish(&l->saver));
+  fm_time_add(FM_TIME_FILES, begin);
   PetscFunctionReturn(0);
 }
 
@@ -252,6 +273,7 @@ PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
 
   PetscFunctionBegin;
   PetscCall(prepare(run, t, watch, &l));
+  l.times = fm_times_now();
   PetscCall(evaluate_due(t, &l));
   while (t->step < l.last && !t->all.stop) {
     PetscCall(one_step(run, t, &l));
@@ -268,6 +290,7 @@ PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
            (long long)t->in.schedule.steps);
   fm_stop_over();
   PetscCall(results(run, t, &l));
+  PetscCall(fm_times_report(run, &l.times));
   PetscCall(PetscFree(l.seconds));
   PetscFunctionReturn(0);
 }

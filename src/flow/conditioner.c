@@ -41,10 +41,13 @@ static PetscErrorCode add_dense(fm_conditioner *net, fm_flow *flow, fm_layer *la
   PetscFunctionReturn(0);
 }
 
+#define LEAST_ONEDNN 16 /* hidden channels: fewer take its reference code, 100 times slower */
+
 /* The quickest that takes this width. */
 static fm_convnet_implementation implementation(int64_t hidden, PetscBool bf16) {
   if (bf16) return FM_CONVNET_ONEDNN;
   if (hidden % fm_convnet_lanes() == 0) return FM_CONVNET_NATIVE;
+  if (hidden < LEAST_ONEDNN) return FM_CONVNET_IM2COL;
   return sizeof(fm_real) == sizeof(float) ? FM_CONVNET_ONEDNN : FM_CONVNET_IM2COL;
 }
 

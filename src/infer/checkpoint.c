@@ -17,6 +17,11 @@ static void processor_name(char *text, size_t length) {
   if (info) fclose(info);
 }
 
+/* Of the last step. */
+static double temperature(const fm_trainer *t) {
+  return t->step ? fm_objective_temperature(t->in.objective, t->step - 1) : 1.;
+}
+
 static PetscErrorCode write_identity(const fm_trainer *t, fm_store *store) {
   char cpu[128];
   PetscMPIInt space;
@@ -30,6 +35,8 @@ static PetscErrorCode write_identity(const fm_trainer *t, fm_store *store) {
   PetscCall(fm_store_set_text(store, "/", "precision", FM_PRECISION));
   PetscCall(fm_store_set_text(store, "/", "command", t->in.command));
   PetscCall(fm_store_set_text(store, "/", "objective", fm_objective_name(t->in.objective)));
+  if (t->in.objective->tempering.first > 1)
+    PetscCall(fm_store_set_real(store, "/", "tempering", temperature(t)));
   PetscCall(fm_store_write_text(store, "/settings", t->in.settings));
   PetscCall(fm_store_write_text(store, "/operator", t->in.operator_text));
   PetscCall(fm_store_set_integer(store, "/state", "step", t->step));
@@ -160,11 +167,27 @@ static PetscErrorCode group_of(fm_store *store, fm_weights weights, const char *
   PetscFunctionReturn(0);
 }
 
+/* Weights alone are not all there is to a flow with a latent correction. */
+static PetscErrorCode refuse_latent(MPI_Comm comm, const char *path, fm_store *store) {
+  PetscBool kept, frozen;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has(store, "/latent", &kept));
+  PetscCall(fm_store_has(store, "/frozen", &frozen));
+  fm_check(!kept && !frozen, comm, PETSC_ERR_USER,
+           "'%s' has a latent correction (-train latent), which belongs to its observation and "
+           "its network and would be lost here: begin with the checkpoint before it, or "
+           "refine it with the network as it is",
+           path);
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_weights(MPI_Comm comm, const char *path, fm_weights weights,
                                    const fm_layout *layout, fm_store *store, fm_real *theta) {
   const char *group;
 
   PetscFunctionBegin;
+  PetscCall(refuse_latent(comm, path, store));
   PetscCall(group_of(store, weights, &group));
   PetscCall(fm_parts_read_theta(comm, path, layout, group, store, theta));
   PetscFunctionReturn(0);
@@ -179,10 +202,15 @@ static PetscErrorCode load(MPI_Comm comm, const char *path, fm_weights weights, 
   PetscCall(fm_parts_read_transport(store, transport));
   layout = fm_flow_layout((*transport)->flow);
   PetscCall(group_of(store, weights, &group));
+  if ((*transport)->train == FM_TRAIN_LATENT) {
+    PetscCall(fm_parts_settle_latent(comm, path, group, store, *transport));
+    group = "/frozen";
+  } else
+    PetscCall(fm_parts_read_latent(comm, path, store, *transport));
   PetscCall(
       fm_parts_fit_theta(comm, path, layout, group, store)); /* before memory is asked for */
   PetscCall(fm_calloc(layout->size, theta));
-  PetscCall(read_weights(comm, path, weights, layout, store, *theta));
+  PetscCall(fm_parts_read_theta(comm, path, layout, group, store, *theta));
   PetscCall(fm_transport_refresh(*transport, *theta));
   PetscFunctionReturn(0);
 }
@@ -359,15 +387,31 @@ static PetscErrorCode read_tensors(fm_trainer *t, const char *path, fm_store *st
   PetscFunctionReturn(0);
 }
 
+/* A correction of few numbers and a flow are not each other's continuation. */
+static PetscErrorCode same_trained(const fm_trainer *t, fm_store *store) {
+  const PetscBool latent = t->in.transport->train == FM_TRAIN_LATENT ? PETSC_TRUE : PETSC_FALSE;
+  PetscBool frozen;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has(store, "/frozen", &frozen));
+  fm_check(frozen == latent, t->in.comm->world, PETSC_ERR_USER,
+           "cannot resume: -train was %s in the checkpoint and is %s now (to change it, begin "
+           "a new run with -warm_start)",
+           frozen ? "latent" : "not latent", latent ? "latent" : "another");
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode read_all(fm_trainer *t, const char *path, fm_store *store) {
   PetscFunctionBegin;
   PetscCall(check_schema(t->in.comm->world, store, path));
   PetscCall(check_same_run(t, store));
   PetscCall(compare_settings(t, store));
+  PetscCall(same_trained(t, store));
   PetscCall(read_tensors(t, path, store));
   PetscCall(read_state(t, store));
   PetscCall(fm_parts_read_whitening(store, t->in.transport));
   PetscCall(fm_parts_read_observation(store, t->in.transport));
+  PetscCall(fm_parts_read_latent(t->in.comm->world, path, store, t->in.transport));
   PetscCall(fm_transport_refresh(t->in.transport, t->theta));
   PetscFunctionReturn(0);
 }

@@ -1,4 +1,5 @@
 #include "checkpoint_parts.h"
+#include "fathom/typical.h"
 
 /* ---- architecture ---- */
 
@@ -120,16 +121,19 @@ static PetscBool has_blocks(const fm_flow_spec *s) {
    network without end for a header that is wrong. */
 static PetscErrorCode check_spec(fm_store *store, const fm_flow_spec *s) {
   const int spline = !strcmp(s->network, "spline");
-  PetscBool *is_group, good, has;
+  PetscBool *is_group, good, has, frozen;
+  const char *group;
   char **names;
   int n = INT_MAX; /* where weights are not asked for */
 
   PetscFunctionBegin;
   PetscCall(check_lane(store, "/whitening/x_mean", "x_shape", s->x));
   PetscCall(check_lane(store, "/whitening/y_mean", "y_shape", s->y));
-  PetscCall(fm_store_has(store, "/theta", &has));
+  PetscCall(fm_store_has(store, "/frozen", &frozen));
+  group = frozen ? "/frozen" : "/theta";
+  PetscCall(fm_store_has(store, group, &has));
   if (has) {
-    PetscCall(fm_store_list(store, "/theta", &n, &names, &is_group));
+    PetscCall(fm_store_list(store, group, &n, &names, &is_group));
     PetscCall(fm_store_free_list(n, &names, &is_group));
   }
   good = s->depth >= 1 && (s->depth <= n || !has_blocks(s)) && s->hidden >= 1 &&
@@ -144,6 +148,71 @@ static PetscErrorCode check_spec(fm_store *store, const fm_flow_spec *s) {
   PetscFunctionReturn(0);
 }
 
+/* ---- the latent correction ---- */
+
+static const char *const latent_part[] = {"/latent/log_scale", "/latent/shift"};
+
+/* One that is kept, or the frozen flow of one that is trained: theta is then the correction. */
+static PetscErrorCode write_latent(const fm_transport *t, fm_store *store) {
+  PetscFunctionBegin;
+  if (t->train == FM_TRAIN_LATENT) {
+    PetscCall(fm_parts_write_theta(fm_flow_layout(t->flow), "/frozen", t->frozen, store));
+    PetscFunctionReturn(0);
+  }
+  for (int k = 0; t->latent && k < 2; k++)
+    PetscCall(
+        fm_store_write(store, latent_part[k], FM_TYPE_REAL, 1, &t->n, t->latent + k * t->n));
+  PetscFunctionReturn(0);
+}
+
+static PetscErrorCode read_kept(fm_store *store, fm_transport *t) {
+  PetscErrorCode error = 0;
+  fm_real *correction;
+
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(2 * t->n, &correction));
+  for (int k = 0; k < 2 && !error; k++)
+    error = fm_store_read(store, latent_part[k], FM_TYPE_REAL, t->n, correction + k * t->n);
+  if (!error) error = fm_transport_keep(t, correction);
+  PetscCall(PetscFree(correction));
+  PetscCall(error);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_read_latent(MPI_Comm comm, const char *path, fm_store *store,
+                                    fm_transport *t) {
+  PetscBool has;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has(store, "/latent", &has));
+  if (has)
+    PetscCall(read_kept(store, t));
+  else
+    PetscCall(fm_transport_keep(t, NULL));
+  if (t->train == FM_TRAIN_LATENT && t->frozen)
+    PetscCall(
+        fm_parts_read_theta(comm, path, fm_flow_layout(t->flow), "/frozen", store, t->frozen));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode fm_parts_settle_latent(MPI_Comm comm, const char *path, const char *group,
+                                      fm_store *store, fm_transport *t) {
+  PetscErrorCode error;
+  fm_real *correction;
+  fm_layout *layout;
+
+  PetscFunctionBegin;
+  PetscCall(fm_latent_layout(t->n, &layout));
+  PetscCall(fm_calloc(2 * t->n, &correction));
+  error = fm_parts_read_theta(comm, path, layout, group, store, correction);
+  if (!error) error = fm_transport_keep(t, correction);
+  PetscCall(fm_layout_destroy(&layout));
+  PetscCall(PetscFree(correction));
+  PetscCall(error);
+  t->train = FM_TRAIN_XLANE;
+  PetscFunctionReturn(0);
+}
+
 /* ---- whitening and observation ---- */
 
 static PetscErrorCode write_vector(fm_store *store, const char *name, fm_type type, int64_t n,
@@ -153,13 +222,14 @@ static PetscErrorCode write_vector(fm_store *store, const char *name, fm_type ty
   PetscFunctionReturn(0);
 }
 
+static const char *const trained[] = {"xlane", "all", "latent"};
+
 static PetscErrorCode write_observation(const fm_transport *t, fm_store *store) {
   const fm_real *values;
   int64_t count;
 
   PetscFunctionBegin;
-  PetscCall(fm_store_set_text(store, "/observation", "train",
-                              t->train == FM_TRAIN_ALL ? "all" : "xlane"));
+  PetscCall(fm_store_set_text(store, "/observation", "train", trained[t->train]));
   PetscCall(write_vector(store, "/observation/y", FM_FLOAT64, t->m, t->y));
   if (!t->condition) PetscFunctionReturn(0);
   values = fm_condition_values(t->condition, &count);
@@ -169,18 +239,43 @@ static PetscErrorCode write_observation(const fm_transport *t, fm_store *store) 
   PetscFunctionReturn(0);
 }
 
+static PetscErrorCode write_prior(const fm_transport *t, fm_store *store) {
+  PetscFunctionBegin;
+  if (t->prior[0]) {
+    PetscCall(fm_store_set_text(store, "/", "pairs_prior", t->prior));
+    PetscCall(fm_store_set_text(store, "/", "pairs_prior_print", t->prior_print));
+  }
+  if (t->prior_mismatch[0])
+    PetscCall(fm_store_set_text(store, "/", "prior_mismatch", t->prior_mismatch));
+  PetscFunctionReturn(0);
+}
+
+/* Whether another prior is refined with is for that run to find out. */
+static PetscErrorCode read_prior(fm_store *store, fm_transport *t) {
+  PetscBool has;
+
+  PetscFunctionBegin;
+  PetscCall(fm_store_has_attribute(store, "/", "pairs_prior", &has));
+  if (!has) PetscFunctionReturn(0);
+  PetscCall(fm_store_get_text(store, "/", "pairs_prior", t->prior, sizeof(t->prior)));
+  PetscCall(fm_store_get_text(store, "/", "pairs_prior_print", t->prior_print,
+                              sizeof(t->prior_print)));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_parts_write_transport(const fm_transport *t, fm_store *store) {
   PetscFunctionBegin;
   PetscCall(write_spec(fm_flow_get_spec(t->flow), store));
+  PetscCall(write_prior(t, store));
   PetscCall(write_vector(store, "/whitening/x_mean", FM_FLOAT64, t->n, t->x_mean));
   PetscCall(write_vector(store, "/whitening/x_std", FM_FLOAT64, t->n, t->x_std));
   PetscCall(write_vector(store, "/whitening/y_mean", FM_FLOAT64, t->m, t->y_mean));
   PetscCall(write_vector(store, "/whitening/y_std", FM_FLOAT64, t->m, t->y_std));
   PetscCall(fm_store_set_real(store, "/whitening", "scale", t->scale));
-  if (t->typical[FM_TYPICAL_X].std > 0)
-    PetscCall(
-        write_vector(store, "/whitening/typical", FM_FLOAT64, 2 * FM_TYPICALS, t->typical));
+  if (t->unit[0]) PetscCall(fm_store_set_text(store, "/whitening", "unit", t->unit));
+  PetscCall(fm_typical_write(t, store));
   PetscCall(write_observation(t, store));
+  PetscCall(write_latent(t, store));
   PetscFunctionReturn(0);
 }
 
@@ -194,10 +289,10 @@ PetscErrorCode fm_parts_read_whitening(fm_store *store, fm_transport *t) {
   if (t->m) PetscCall(fm_store_read(store, "/whitening/y_std", FM_FLOAT64, t->m, t->y_std));
   PetscCall(fm_store_has_attribute(store, "/whitening", "scale", &has));
   if (has) PetscCall(fm_store_get_real(store, "/whitening", "scale", &t->scale));
-  PetscCall(fm_store_has(store, "/whitening/typical", &has));
-  if (has)
-    PetscCall(
-        fm_store_read(store, "/whitening/typical", FM_FLOAT64, 2 * FM_TYPICALS, t->typical));
+  PetscCall(fm_store_has_attribute(store, "/whitening", "unit", &has));
+  if (has) PetscCall(fm_store_get_text(store, "/whitening", "unit", t->unit, sizeof(t->unit)));
+  PetscCall(fm_typical_read(store, t));
+  PetscCall(read_prior(store, t));
   PetscCall(fm_transport_whiten(t, NULL, NULL, NULL, NULL));
   PetscFunctionReturn(0);
 }
@@ -226,7 +321,9 @@ PetscErrorCode fm_parts_read_observation(fm_store *store, fm_transport *t) {
 
   PetscFunctionBegin;
   PetscCall(fm_store_get_text(store, "/observation", "train", train, sizeof(train)));
-  t->train = strcmp(train, "all") ? FM_TRAIN_XLANE : FM_TRAIN_ALL;
+  t->train = FM_TRAIN_XLANE;
+  for (int k = 0; k < 3; k++)
+    if (!strcmp(train, trained[k])) t->train = (fm_trained)k;
   PetscCall(fm_store_has(store, "/observation/condition", &has));
   if (!has) PetscFunctionReturn(0);
   PetscCall(fm_store_has(store, "/observation/y", &has_y));

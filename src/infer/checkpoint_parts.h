@@ -15,6 +15,15 @@ PetscErrorCode fm_parts_read_transport(fm_store *store, fm_transport **transport
 PetscErrorCode fm_parts_read_whitening(fm_store *store, fm_transport *transport);
 PetscErrorCode fm_parts_read_observation(fm_store *store, fm_transport *transport);
 
+/* fm_parts_read_latent - for a resume: a correction that is kept, and the frozen flow of one
+   that is trained. */
+PetscErrorCode fm_parts_read_latent(MPI_Comm comm, const char *path, fm_store *store,
+                                    fm_transport *transport);
+/* fm_parts_settle_latent - of a correction that was trained, under `group`: it is kept from now
+   on, and theta are the frozen weights. */
+PetscErrorCode fm_parts_settle_latent(MPI_Comm comm, const char *path, const char *group,
+                                      fm_store *store, fm_transport *transport);
+
 PetscErrorCode fm_parts_write_theta(const fm_layout *layout, const char *group,
                                     const fm_real *theta, fm_store *store);
 /* fm_parts_fit_theta - refuses, with the list of differences, a group that has not the tensors

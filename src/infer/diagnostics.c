@@ -1,6 +1,7 @@
 #include "fathom/diagnostics.h"
 #include "fathom/pareto.h"
 #include "fathom/stop.h"
+#include "infer/collect.h"
 #include <math.h>
 
 /* One block: x in the user's units and log w = log p(x, y) - log q(x), NaN for a failed sample.
@@ -41,30 +42,6 @@ static PetscErrorCode block_run(block *b, fm_target *target, fm_transport *t,
     logw[s] = -j[s] - fm_log_normal(t->n, b->z + s * t->n);
   }
   for (int64_t i = 0; i < nb * t->n; i++) x[i] = (double)b->x[i];
-  PetscFunctionReturn(0);
-}
-
-/* Everything of all sample ranks to rank 0 of each sample communicator, in sample order. */
-static PetscErrorCode gather(MPI_Comm comm, int64_t width, int64_t mine, int64_t total,
-                             double **array) {
-  PetscMPIInt rank, size, count = (PetscMPIInt)mine, *counts, *starts;
-  MPI_Datatype row;
-  double *all = NULL;
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(comm, &rank));
-  PetscCallMPI(MPI_Comm_size(comm, &size));
-  PetscCall(PetscCalloc2(size, &counts, size, &starts));
-  PetscCallMPI(MPI_Gather(&count, 1, MPI_INT, counts, 1, MPI_INT, 0, comm));
-  for (int r = 1; r < size; r++) starts[r] = starts[r - 1] + counts[r - 1];
-  if (!rank) PetscCall(fm_calloc(total * width, &all));
-  PetscCallMPI(MPI_Type_contiguous((int)width, MPI_DOUBLE, &row));
-  PetscCallMPI(MPI_Type_commit(&row));
-  PetscCallMPI(MPI_Gatherv(*array, count, row, all, counts, starts, row, 0, comm));
-  PetscCallMPI(MPI_Type_free(&row));
-  PetscCall(PetscFree2(counts, starts));
-  PetscCall(PetscFree(*array));
-  *array = all;
   PetscFunctionReturn(0);
 }
 
@@ -160,14 +137,12 @@ static PetscErrorCode run_blocks(fm_target *target, fm_transport *t, const fm_re
                                  fm_rng rng, int64_t count, double **x, double **j,
                                  double **logw, int64_t *mine, PetscBool *stopped) {
   const int64_t most = fm_transport_block(t);
-  int64_t first, blocks, begin;
   PetscMPIInt ranks;
+  int64_t begin;
   block b;
 
   PetscFunctionBegin;
-  PetscCall(fm_comm_share(target->comm, (count + most - 1) / most, &first, &blocks));
-  begin = first * most;
-  *mine = PetscMax(0, PetscMin(count, (first + blocks) * most) - begin);
+  PetscCall(fm_comm_share_blocks(target->comm, count, most, &begin, mine));
   PetscCall(fm_calloc(*mine * t->n, x));
   PetscCall(fm_calloc(*mine, j));
   PetscCall(fm_calloc(*mine, logw));
@@ -205,9 +180,9 @@ PetscErrorCode fm_diagnose(fm_target *target, fm_transport *t, const fm_real *th
     PetscCall(PetscFree(logw));
     PetscFunctionReturn(0);
   }
-  PetscCall(gather(sample, t->n, mine, count, &x));
-  PetscCall(gather(sample, 1, mine, count, &j));
-  PetscCall(gather(sample, 1, mine, count, &logw));
+  PetscCall(fm_collect_rows(sample, (size_t)t->n * sizeof(*x), mine, count, &x));
+  PetscCall(fm_collect_rows(sample, sizeof(*j), mine, count, &j));
+  PetscCall(fm_collect_rows(sample, sizeof(*logw), mine, count, &logw));
   PetscCallMPI(MPI_Comm_rank(target->comm->world, &rank));
   if (!rank) PetscCall(summarize(count, t->n, x, j, logw, log_evidence, d));
   PetscCall(PetscFree(j));

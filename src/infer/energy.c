@@ -50,6 +50,21 @@ static PetscErrorCode refuse(MPI_Comm comm, const char *name) {
           nearest ? "nearest: " : "", nearest ? nearest : "", nearest ? "; " : "", list);
 }
 
+/* x = 0 is not what the prior is about: those that know, of which flow looks itself. */
+static PetscErrorCode check_home(const char *name, const fm_energy_inputs *inputs) {
+  static const char *const able[] = {"likelihood", "informed", "flow"};
+
+  PetscFunctionBegin;
+  if (!inputs->op || !fm_operator_home(inputs->op)) PetscFunctionReturn(0);
+  for (int k = 0; k < 3; k++)
+    if (!strcmp(name, able[k])) PetscFunctionReturn(0);
+  fm_check(PETSC_FALSE, inputs->comm->world, PETSC_ERR_USER,
+           "-acoustic_linearize_at: the prior %s would be about that model and not about the "
+           "background; take -prior informed, or a flow of models (pretrain -pairs_x /model)",
+           name);
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_energy_create(const char *name, const fm_energy_inputs *inputs,
                                 fm_energy **out) {
   PetscErrorCode code;
@@ -59,6 +74,7 @@ PetscErrorCode fm_energy_create(const char *name, const fm_energy_inputs *inputs
   PetscFunctionBegin;
   while (i < NKNOWN && strcmp(names[i], name)) i++;
   if (i == NKNOWN) PetscCall(refuse(inputs->comm->world, name));
+  PetscCall(check_home(name, inputs));
   PetscCall(PetscNew(&e));
   e->n = inputs->n;
   PetscCall(PetscStrncpy(e->name, name, sizeof(e->name)));
@@ -103,9 +119,9 @@ PetscBool fm_energy_can_sample(const fm_energy *e) {
   return e->ops->sample ? PETSC_TRUE : PETSC_FALSE;
 }
 
-void fm_energy_typical(const fm_energy *e, double *mean, double *std) {
-  *mean = *std = 0.;
-  if (e->ops->typical) e->ops->typical(e, mean, std);
+void fm_energy_typical(const fm_energy *e, fm_typical *typical) {
+  *typical = (fm_typical){0};
+  if (e->ops->typical) e->ops->typical(e, typical);
 }
 
 PetscErrorCode fm_energy_sample(fm_energy *e, fm_rng rng, int64_t first, int64_t nb,

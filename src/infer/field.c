@@ -13,8 +13,8 @@
        log det C = sum_k log p(k);   a draw is mu + F^* sqrt(p) F z,  z ~ N(0, I)
    Source: Rasmussen and Williams, "Gaussian processes for machine learning" (2006), eq. (4.15),
    in two dimensions. */
-#include "fathom/energy_impl.h"
 #include "fathom/fft.h"
+#include "infer/quadratic.h"
 #include <math.h>
 
 const fm_option fm_energy_field_options[] = {
@@ -31,9 +31,9 @@ const fm_option fm_energy_field_options[] = {
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
 typedef struct field {
+  fm_quadratic gaussian;
   int64_t shape[2];
   double mean, std, correlation, smoothness, nugget;
-  double constant;
   double *power; /* [rows][columns/2 + 1], as the spectrum of fft */
   fm_fft *fft;
 } field;
@@ -52,39 +52,26 @@ static void filter(field *f, double exponent) {
   fm_fft_backward(f->fft);
 }
 
-static PetscErrorCode field_evaluate(fm_energy *e, fm_key key, int64_t nb, const fm_real *x,
-                                     double *value, fm_real *x_bar, PetscBool *ok) {
-  field *f = (field *)e->data;
-  double *real = f->fft->real;
-  const int64_t n = e->n;
+/* out = F^* p^exponent F in */
+static PetscErrorCode apply(field *f, double exponent, const double *in, double *out) {
+  const size_t n = (size_t)(f->shape[0] * f->shape[1]);
 
   PetscFunctionBegin;
-  for (int64_t s = 0; s < nb; s++) {
-    double product = 0;
-
-    for (int64_t i = 0; i < n; i++) real[i] = (double)x[s * n + i] - f->mean;
-    filter(f, -1);
-    for (int64_t i = 0; i < n; i++) product += ((double)x[s * n + i] - f->mean) * real[i];
-    value[s] = product / 2 + f->constant;
-    for (int64_t i = 0; x_bar && i < n; i++) x_bar[s * n + i] += (fm_real)real[i];
-  }
+  PetscCall(PetscArraycpy(f->fft->real, in, n));
+  filter(f, exponent);
+  PetscCall(PetscArraycpy(out, f->fft->real, n));
   PetscFunctionReturn(0);
 }
 
-static PetscErrorCode field_sample(fm_energy *e, fm_rng rng, int64_t first, int64_t nb,
-                                   fm_real *x) {
-  field *f = (field *)e->data;
-  const int64_t n = e->n;
-
+static PetscErrorCode precise(void *data, const double *v, double *u) {
   PetscFunctionBegin;
-  for (int64_t s = 0; s < nb; s++) {
-    fm_real *out = x + s * n;
+  PetscCall(apply((field *)data, -1, v, u));
+  PetscFunctionReturn(0);
+}
 
-    fm_rng_normal(rng, 0, (uint64_t)(first + s), (size_t)n, out);
-    for (int64_t i = 0; i < n; i++) f->fft->real[i] = (double)out[i];
-    filter(f, 0.5);
-    for (int64_t i = 0; i < n; i++) out[i] = (fm_real)(f->mean + f->fft->real[i]);
-  }
+static PetscErrorCode colour(void *data, const double *z, double *v) {
+  PetscFunctionBegin;
+  PetscCall(apply((field *)data, 0.5, z, v));
   PetscFunctionReturn(0);
 }
 
@@ -101,14 +88,15 @@ static PetscErrorCode field_destroy(fm_energy *e) {
   field *f = (field *)e->data;
 
   PetscFunctionBegin;
+  PetscCall(fm_quadratic_destroy(&f->gaussian));
   PetscCall(fm_fft_destroy(&f->fft));
   PetscCall(PetscFree(f->power));
   PetscCall(PetscFree(f));
   PetscFunctionReturn(0);
 }
 
-static const fm_energy_ops field_ops = {.evaluate = field_evaluate,
-                                        .sample = field_sample,
+static const fm_energy_ops field_ops = {.evaluate = fm_quadratic_evaluate,
+                                        .sample = fm_quadratic_sample,
                                         .moments = field_moments,
                                         .destroy = field_destroy};
 
@@ -179,7 +167,7 @@ static void fill_power(field *f) {
     for (int64_t j = 0; j < columns; j++) {
       const double p = variance * ((1 - f->nugget) * matern(f, i, j) / mean + f->nugget);
 
-      f->constant += 0.5 * log(2 * PETSC_PI * p);
+      f->gaussian.constant += 0.5 * log(2 * PETSC_PI * p);
       if (j < kept) f->power[i * kept + j] = p;
     }
 }
@@ -192,6 +180,10 @@ PetscErrorCode fm_energy_field_create(const fm_energy_inputs *inputs, fm_energy 
   e->data = f;
   e->ops = &field_ops;
   PetscCall(read_options(inputs->comm->world, inputs->op, f, &e->n));
+  PetscCall(fm_quadratic_create(e->n, &f->gaussian));
+  f->gaussian.precise = precise;
+  f->gaussian.colour = colour;
+  for (int64_t i = 0; i < e->n; i++) f->gaussian.mean[i] = f->mean;
   PetscCall(fm_fft_create(2, f->shape, &f->fft));
   PetscCall(fm_calloc(f->fft->modes, &f->power));
   fill_power(f);

@@ -13,10 +13,12 @@
    is that of the coordinates in it, and the normaliser is rank/2 log(2 pi sigma^2).
    Source: eq. (2) of Siahkoohi et al. (AABI 2021). */
 #include "fathom/likelihood.h"
+#include "fathom/conditioning.h"
 #include "fathom/energy_impl.h"
 #include "fathom/gather.h"
 #include "fathom/share.h"
 #include "infer/likelihood_journal.h"
+#include "infer/likelihood_split.h"
 #include <math.h>
 
 const fm_option fm_energy_likelihood_options[] = {
@@ -24,6 +26,9 @@ const fm_option fm_energy_likelihood_options[] = {
      "standard deviation of the noise in units of the data: a number, a list or FILE:/dataset"},
     {"data_mask", FM_OPTION_ARRAY, "", FM_COMMANDS_PHYSICS,
      "1 for each datum that counts and 0 for others: a list or FILE:/dataset; default: all"},
+    {"condition", FM_OPTION_TEXT, "data", FM_COMMANDS_PHYSICS,
+     "what the flow sees of the data: the data, or the residual at the model 0 (the "
+     "background) migrated, an image of the unknown: " FM_CONDITIONS},
     {"shots_per_sample", FM_OPTION_INTEGER, "0", "refine check",
      "shots drawn for each sample of a training step instead of all; 0: all"},
     {"shots_encode", FM_OPTION_INTEGER, "0", "refine check",
@@ -62,6 +67,7 @@ typedef struct likelihood {
   fm_recall recall;  /* solves of a job that was killed */
   int64_t reasons;   /* samples that there is room for in reason */
   words *reason;     /* why a sample of the last evaluation failed */
+  fm_split split;    /* misfits of single parts */
 } likelihood;
 
 /* ---- one solve ---- */
@@ -159,6 +165,7 @@ static PetscErrorCode solve(likelihood *lk, int64_t i, int64_t n, PetscBool want
   if (!*ok) PetscFunctionReturn(0);
   sum->hi += mine.hi;
   sum->lo += mine.lo;
+  fm_split_add(&lk->split, lk->part, mine);
   PetscCall(fm_recall_keep(&lk->recall, MPI_Wtime() - begin, n, mine, lk->adjoint));
   PetscFunctionReturn(0);
 }
@@ -250,6 +257,21 @@ static PetscErrorCode reserve_reasons(likelihood *lk, int64_t nb) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode fm_likelihood_split(fm_energy *e, PetscBool split) {
+  likelihood *lk = (likelihood *)e->data;
+
+  PetscFunctionBegin;
+  PetscCall(fm_split_clear(&lk->split));
+  lk->split.on = split;
+  PetscFunctionReturn(0);
+}
+
+const double *fm_likelihood_misfits(const fm_energy *e, int64_t s) {
+  const fm_split *split = &((const likelihood *)e->data)->split;
+
+  return split->misfit ? split->misfit + s * split->parts : NULL;
+}
+
 double fm_likelihood_normaliser(const fm_energy *e) {
   return ((const likelihood *)e->data)->constant;
 }
@@ -293,11 +315,13 @@ static PetscErrorCode likelihood_evaluate(fm_energy *e, fm_key key, int64_t nb,
 
   PetscFunctionBegin;
   PetscCall(reserve_reasons(lk, nb));
+  PetscCall(fm_split_begin(&lk->split, lk->shots->nparts, nb));
   for (int64_t s = 0; s < nb; s++) {
     PetscCall(fm_shots_plan(lk->shots, key.seed, key.step, key.sample[s]));
     fm_recall_begin(&lk->recall, &key, s, e->n, x + s * e->n, x_bar ? PETSC_TRUE : PETSC_FALSE);
     PetscCall(evaluate_one(lk, e->n, x + s * e->n, &value[s], x_bar ? x_bar + s * e->n : NULL,
                            &ok[s]));
+    PetscCall(fm_split_end(&lk->split, s, ok[s], lk->space));
     PetscCall(PetscStrncpy(lk->reason[s].text, ok[s] ? "" : fm_operator_reason(lk->op),
                            sizeof(lk->reason[s].text)));
   }
@@ -317,6 +341,7 @@ static PetscErrorCode likelihood_destroy(fm_energy *e) {
   PetscCall(VecDestroy(&lk->d));
   PetscCall(PetscFree(lk->first));
   PetscCall(PetscFree(lk->reason));
+  PetscCall(fm_split_clear(&lk->split));
   PetscCall(PetscFree(lk->sigma));
   PetscCall(PetscFree(lk->counts));
   PetscCall(PetscFree3(lk->gradient, lk->adjoint, lk->other));

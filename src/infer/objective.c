@@ -1,4 +1,5 @@
 #include "fathom/objective.h"
+#include <math.h>
 
 int64_t fm_objective_steps_per_epoch(const fm_objective *o) { return o->steps_per_epoch; }
 const char *fm_objective_name(const fm_objective *o) { return o->ops->name; }
@@ -7,6 +8,13 @@ int64_t fm_objective_batch(const fm_objective *o, int64_t step) {
   const int64_t first = (step % o->steps_per_epoch) * o->batch;
 
   return o->total ? PetscMin(o->batch, o->total - first) : o->batch;
+}
+
+double fm_objective_temperature(const fm_objective *o, int64_t step) {
+  const fm_tempering *t = &o->tempering;
+
+  if (!(t->first > 1) || step >= t->steps) return 1.;
+  return exp(log(t->first) * (1. - (double)step / (double)t->steps));
 }
 
 PetscErrorCode fm_objective_items(fm_objective *o, int64_t step, int64_t first, int64_t count,

@@ -2,6 +2,7 @@
 #include "fathom/log.h"
 #include "fathom/objective.h"
 #include "infer/rebuilt.h"
+#include "infer/tempered.h"
 #include <math.h>
 #include <zlib.h>
 
@@ -14,6 +15,9 @@ typedef struct {
   int64_t *item;
   uint64_t *sample;
   fm_real *z, *x, *user, *x_bar; /* latents; whitened models; models and cotangents */
+  fm_real *corrected;            /* s z + b; NULL: no latent correction so far */
+  fm_real *in_flow;              /* what goes into the flow: z or corrected */
+  double added;                  /* to its logdet by the correction */
   fm_real *z_y, *y;              /* y lane, where it is trained */
   double *value, *part;          /* energies */
   fm_real *logdet, *score;
@@ -25,6 +29,7 @@ static PetscErrorCode release(posterior *p) {
   PetscFunctionBegin;
   PetscCall(PetscFree6(p->item, p->sample, p->z, p->x, p->user, p->x_bar));
   PetscCall(PetscFree7(p->z_y, p->y, p->value, p->part, p->logdet, p->score, p->ok));
+  PetscCall(PetscFree(p->corrected));
   PetscFunctionReturn(0);
 }
 
@@ -60,6 +65,22 @@ static PetscErrorCode draw(fm_objective *o, int64_t step, int64_t first, int64_t
   PetscFunctionReturn(0);
 }
 
+/* p->in_flow: the latents, or what a latent correction makes of them. */
+static PetscErrorCode correct(posterior *p, const fm_real *theta, int64_t nb) {
+  const fm_transport *t = p->in.transport;
+  const fm_real *correction = fm_transport_correction(t, theta);
+
+  PetscFunctionBegin;
+  p->in_flow = p->z;
+  p->added = 0;
+  if (!correction) PetscFunctionReturn(0);
+  if (!p->corrected) PetscCall(fm_calloc(p->capacity * t->n, &p->corrected));
+  p->in_flow = p->corrected;
+  fm_latent_apply(t->n, correction, nb, p->z, p->corrected);
+  p->added = fm_latent_logdet(t->n, correction);
+  PetscFunctionReturn(0);
+}
+
 /* x = T(z) and its logdet; activations stored where wanted. Lanes of the latent side in *in, of
    the model side in *out. */
 static PetscErrorCode generate(posterior *p, const fm_real *theta, int64_t nb, fm_lanes *in,
@@ -67,27 +88,29 @@ static PetscErrorCode generate(posterior *p, const fm_real *theta, int64_t nb, f
   fm_transport *t = p->in.transport;
 
   PetscFunctionBegin;
-  *in = fm_transport_lanes(t, nb, p->z, p->z_y);
+  *in = fm_transport_lanes(t, nb, p->in_flow, p->z_y);
   *out = (fm_lanes){.x = p->x, .y = in->y ? p->y : NULL, .condition = in->condition};
   PetscCall(fm_transport_kept(t, &out->kept));
   in->kept = out->kept; /* the score's vjp, in the other direction, is at the same points */
-  PetscCall(
-      fm_flow_apply(t->flow, theta, FM_GENERATE, nb, *in, *out, (fm_logdet){p->logdet, NULL}));
+  PetscCall(fm_flow_apply(t->flow, fm_transport_weights(t, theta), FM_GENERATE, nb, *in, *out,
+                          (fm_logdet){p->logdet, NULL}));
   PetscCall(PetscArraycpy(p->user, p->x, nb * t->n));
   fm_transport_unwhiten(t, nb, p->user);
   PetscFunctionReturn(0);
 }
 
 /* Energies and their gradients; the solves that they took are counted in the share. */
-static PetscErrorCode evaluate(posterior *p, int64_t step, int64_t nb, fm_share *share) {
+static PetscErrorCode evaluate(fm_objective *o, int64_t step, int64_t nb, fm_share *share) {
+  posterior *p = (posterior *)o->data;
   fm_target *target = p->in.target;
   fm_ledger before, after;
   int64_t recalled;
 
   PetscFunctionBegin;
   PetscCall(fm_operator_ledger(target->op, &before));
-  PetscCall(fm_target_evaluate(target, (fm_key){(uint64_t)step, p->sample, &p->in.seed}, nb,
-                               p->user, p->value, p->part, p->x_bar, p->ok));
+  PetscCall(fm_tempered_evaluate(target, fm_objective_temperature(o, step),
+                                 (fm_key){(uint64_t)step, p->sample, &p->in.seed}, nb, p->user,
+                                 p->value, p->part, p->x_bar, p->ok));
   PetscCall(fm_operator_ledger(target->op, &after));
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     fm_share_add_count(share, FM_COUNT_SOLVES + k,
@@ -132,6 +155,14 @@ static void report_dropped(const posterior *p, int64_t step, int64_t s) {
                      (long long)p->sample[s], out, out);
 }
 
+/* -log p(x, y) itself of a sample: the sum of its energies. */
+static double untempered(const posterior *p, int64_t s, int64_t nb) {
+  double sum = 0.;
+
+  for (int e = 0; e < p->in.target->nenergy; e++) sum += p->part[e * nb + s];
+  return sum;
+}
+
 /* Values of the kept samples into the share. */
 static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
   const fm_transport *t = p->in.transport;
@@ -140,7 +171,7 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
   int64_t count = 0, none = 0;
 
   for (int64_t s = 0; s < nb; s++) {
-    const double logdet = (double)p->logdet[s] + t->x_logstd;
+    const double logdet = (double)p->logdet[s] + p->added + t->x_logstd;
 
     p->ok[s] = kept(p, s);
     none += !p->ok[s] && !has_model(p, s);
@@ -148,7 +179,7 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
     if (!p->ok[s]) continue;
     count++;
     objective += p->value[s] - logdet;
-    kl += p->value[s] - logdet + fm_log_normal(t->n, p->z + s * t->n);
+    kl += untempered(p, s, nb) - logdet + fm_log_normal(t->n, p->z + s * t->n);
     for (int e = 0; e < nenergy; e++) part[e] += p->part[e * nb + s];
   }
   fm_share_add_term(share, FM_TERM_OBJECTIVE, objective);
@@ -160,17 +191,20 @@ static void tally(posterior *p, int64_t step, int64_t nb, fm_share *share) {
 }
 
 /* grad_x log q at the whitened x = T(z): reverse mode of log N(z) + logdet through the
-   normalizing pass, theta frozen. z and z_y are overwritten by the rebuilt x and y. */
+   normalizing pass, theta frozen. What went into the flow and z_y are overwritten by the
+   rebuilt x and y. */
 static PetscErrorCode score(posterior *p, const fm_real *theta, int64_t nb, fm_lanes latent) {
   const fm_transport *t = p->in.transport;
+  const fm_real *correction = fm_transport_correction(t, theta);
   fm_lanes bar = {.x = p->score};
   fm_real *one = p->logdet; /* tallied already */
 
   PetscFunctionBegin;
   for (int64_t i = 0; i < nb * t->n; i++) p->score[i] = -p->z[i];
+  if (correction) fm_latent_divide(t->n, correction, nb, p->score);
   for (int64_t s = 0; s < nb; s++) one[s] = 1;
-  PetscCall(fm_flow_vjp(t->flow, theta, FM_NORMALIZE, nb, latent, bar, (fm_logdet){one, NULL},
-                        latent, bar, NULL));
+  PetscCall(fm_flow_vjp(t->flow, fm_transport_weights(t, theta), FM_NORMALIZE, nb, latent, bar,
+                        (fm_logdet){one, NULL}, latent, bar, NULL));
   PetscFunctionReturn(0);
 }
 
@@ -200,23 +234,38 @@ static void cotangents(posterior *p, int64_t nb) {
   }
 }
 
+/* theta_bar of the micro-batch: the flow's, or that of the correction before a frozen flow. */
+static PetscErrorCode backward(posterior *p, const fm_real *theta, int64_t nb, fm_lanes model,
+                               fm_real *theta_bar) {
+  const fm_transport *t = p->in.transport;
+  const PetscBool latent = t->train == FM_TRAIN_LATENT ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool path = p->in.estimator == FM_ESTIMATOR_PATH ? PETSC_TRUE : PETSC_FALSE;
+  const fm_lanes bar = {.x = p->x_bar};
+
+  PetscFunctionBegin;
+  PetscCall(fm_flow_vjp(t->flow, fm_transport_weights(t, theta), FM_GENERATE, nb, model, bar,
+                        (fm_logdet){p->logdet, NULL}, model, bar, latent ? NULL : theta_bar));
+  if (latent)
+    fm_latent_gradient(t->n, theta, nb, p->z, p->x_bar, path ? 0. : -1., p->ok, theta_bar);
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode add(fm_objective *o, const fm_real *theta, int64_t step, int64_t first,
                           int64_t nb, fm_share *share) {
   posterior *p = (posterior *)o->data;
-  fm_lanes latent, model, bar;
+  fm_lanes latent, model;
 
   PetscFunctionBegin;
   PetscCall(reserve(p, nb));
   PetscCall(draw(o, step, first, nb));
-  PetscCall(fm_rebuilt_begin(&p->rebuilt, p->in.transport, step, nb, p->z));
+  PetscCall(correct(p, theta, nb));
+  PetscCall(fm_rebuilt_begin(&p->rebuilt, p->in.transport, step, nb, p->in_flow));
   PetscCall(generate(p, theta, nb, &latent, &model));
-  PetscCall(evaluate(p, step, nb, share));
+  PetscCall(evaluate(o, step, nb, share));
   tally(p, step, nb, share);
   if (p->in.estimator == FM_ESTIMATOR_PATH) PetscCall(score(p, theta, nb, latent));
   cotangents(p, nb);
-  bar = (fm_lanes){.x = p->x_bar};
-  PetscCall(fm_flow_vjp(p->in.transport->flow, theta, FM_GENERATE, nb, model, bar,
-                        (fm_logdet){p->logdet, NULL}, model, bar, fm_share_scratch(share)));
+  PetscCall(backward(p, theta, nb, model, fm_share_scratch(share)));
   fm_rebuilt_end(&p->rebuilt, p->in.transport, step, nb, p->x, p->ok);
   fm_share_add_gradient(share);
   PetscFunctionReturn(0);
@@ -231,11 +280,13 @@ PetscErrorCode fm_posterior_examine(fm_objective *o, const fm_real *theta, int64
   PetscFunctionBegin;
   PetscCall(reserve(p, 1));
   PetscCall(draw(o, step, sample, 1));
+  PetscCall(correct(p, theta, 1));
   PetscCall(generate(p, theta, 1, &latent, &model));
-  PetscCall(fm_target_evaluate(p->in.target, (fm_key){(uint64_t)step, p->sample, &p->in.seed},
-                               1, p->user, p->value, p->part, p->x_bar, p->ok));
+  PetscCall(fm_tempered_evaluate(p->in.target, fm_objective_temperature(o, step),
+                                 (fm_key){(uint64_t)step, p->sample, &p->in.seed}, 1, p->user,
+                                 p->value, p->part, p->x_bar, p->ok));
   *e = (fm_examined){.z = p->z, .x = p->user, .x_bar = p->x_bar, .ok = kept(p, 0)};
-  e->logdet = (double)p->logdet[0] + t->x_logstd;
+  e->logdet = (double)p->logdet[0] + p->added + t->x_logstd;
   for (int k = 0; k < p->in.target->nenergy; k++) e->part[k] = p->part[k];
   PetscFunctionReturn(0);
 }
@@ -282,6 +333,7 @@ PetscErrorCode fm_posterior_create(const fm_posterior_inputs *inputs,
   PetscCall(PetscNew(&o));
   PetscCall(PetscNew(&p));
   p->in = *inputs;
+  o->tempering = inputs->tempering;
   o->ops = &posterior_ops;
   o->data = p;
   o->total = inputs->latents;

@@ -33,12 +33,10 @@ static PetscBool all_finite(int64_t n, const fm_real *v) {
 /* x = T(z) and log|det dT/dz|, in the user's units; white: the flow's own x. */
 static PetscErrorCode push(pulled *p, const double *z, fm_real *x, fm_real *logdet) {
   fm_transport *t = p->transport;
-  const fm_lanes lanes = {.x = p->white, .condition = t->condition};
 
   PetscFunctionBegin;
   for (int64_t i = 0; i < t->n; i++) p->white[i] = (fm_real)z[i];
-  PetscCall(fm_flow_apply(t->flow, p->theta, FM_GENERATE, 1, lanes, lanes,
-                          (fm_logdet){logdet, NULL}));
+  PetscCall(fm_transport_push(t, p->theta, 1, p->white, logdet));
   PetscCall(PetscArraycpy(x, p->white, t->n));
   fm_transport_unwhiten(t, 1, x);
   PetscFunctionReturn(0);
@@ -48,7 +46,6 @@ static PetscErrorCode of_latent(void *context, fm_key key, const double *q, doub
                                 double *gradient, fm_real *x, PetscBool *ok) {
   pulled *p = (pulled *)context;
   fm_transport *t = p->transport;
-  const fm_lanes model = {.x = p->white, .condition = t->condition}, bar = {.x = p->x_bar};
   fm_real logdet, minus = -1;
   double energy;
 
@@ -59,8 +56,7 @@ static PetscErrorCode of_latent(void *context, fm_key key, const double *q, doub
   if (!isfinite(*value) || !all_finite(t->n, p->white)) *ok = PETSC_FALSE;
   if (!*ok) PetscFunctionReturn(0);
   for (int64_t i = 0; i < t->n; i++) p->x_bar[i] *= (fm_real)t->x_std[i];
-  PetscCall(fm_flow_vjp(t->flow, p->theta, FM_GENERATE, 1, model, bar,
-                        (fm_logdet){&minus, NULL}, model, bar, NULL));
+  PetscCall(fm_transport_pull(t, p->theta, 1, p->white, &minus, p->white, p->x_bar));
   if (!all_finite(t->n, p->x_bar)) *ok = PETSC_FALSE;
   for (int64_t i = 0; i < t->n; i++) gradient[i] = (double)p->x_bar[i];
   PetscFunctionReturn(0);

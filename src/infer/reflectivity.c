@@ -17,6 +17,7 @@
    a larger image shows more of the same. It has no density that could be evaluated. Source of
    w: N. Ricker, Geophysics 18 (1953). */
 #include "fathom/energy_impl.h"
+#include "strata.h"
 #include <math.h>
 
 #define GEOLOGIES "gentle|complex"
@@ -35,23 +36,18 @@ const fm_option fm_energy_reflectivity_options[] = {
      "a flow could learn"},
     {NULL, FM_OPTION_FLAG, NULL, NULL, NULL}};
 
-#define FOLDS 4
-
 typedef struct {
   double thickness, thinnest; /* of a layer: mean, least */
   double wavelet;             /* peak frequency */
-  double dip;                 /* uniform in +- this, depth a trace */
-  double fold;                /* a_j uniform in [0, this] */
-  double wave_low, wave_high; /* lateral wavelengths 1 / k_j */
-  double shear;               /* |l_j| at most */
+  fm_fold_law fold;           /* dip: depth a trace */
   double faults;              /* mean number on 64 traces */
   double throw_low, throw_high;
   double lean_low, lean_high; /* traces a depth along a fault */
 } geology;
 
 static const geology geologies[] = {
-    {9, 3, 0.07, 0.08, 2.5, 90, 240, 1. / 150, 0.3, 3, 7, 0.2, 0.5},
-    {5, 2, 0.11, 0.3, 4, 40, 110, 1. / 90, 1.6, 4, 10, 0.2, 0.7}};
+    {9, 3, 0.07, {0.08, 2.5, 90, 240, 1. / 150}, 0.3, 3, 7, 0.2, 0.5},
+    {5, 2, 0.11, {0.3, 4, 40, 110, 1. / 90}, 1.6, 4, 10, 0.2, 0.7}};
 
 typedef struct {
   geology g;
@@ -65,14 +61,12 @@ typedef struct {
 
 /* One image's structure, from uniform numbers. */
 typedef struct {
-  double dip, a[FOLDS], k[FOLDS], l[FOLDS], phase[FOLDS];
+  fm_fold fold;
   int64_t faults;
   const double *fault; /* [faults][FAULT] uniform */
 } structure;
 
-enum { FOLD = 4, FAULT = 3, LAYER = 2 }; /* uniform numbers that each takes */
-
-static double between(double u, double low, double high) { return low + u * (high - low); }
+enum { FAULT = 3, LAYER = 2 }; /* uniform numbers that each takes */
 
 /* ---- structure ---- */
 
@@ -80,24 +74,10 @@ static const double *read_structure(const reflectivity *r, const double *u, stru
   const geology *g = &r->g;
   const double mean = g->faults * (double)r->columns / 64.;
 
-  s->dip = between(*u++, -g->dip, g->dip);
-  for (int j = 0; j < FOLDS; j++, u += FOLD) {
-    s->a[j] = u[0] * g->fold;
-    s->k[j] = 1. / between(u[1], g->wave_low, g->wave_high);
-    s->l[j] = between(u[2], -g->shear, g->shear);
-    s->phase[j] = u[3];
-  }
+  u = fm_fold_read(&g->fold, u, &s->fold);
   s->faults = (int64_t)(2. * mean * u[0] + u[1]); /* mean: `mean` */
   s->fault = u + 2;
   return u + 2 + FAULT * r->faults;
-}
-
-static double fold(const structure *s, double depth, double across) {
-  double t = depth + s->dip * across;
-
-  for (int j = 0; j < FOLDS; j++)
-    t += s->a[j] * sin(2. * PETSC_PI * (s->k[j] * across + s->l[j] * depth + s->phase[j]));
-  return t;
 }
 
 /* A normal fault: what lies above its plane has gone down by the throw. What then lies below
@@ -105,32 +85,23 @@ static double fold(const structure *s, double depth, double across) {
 static double slip(const reflectivity *r, const double *u, double t, double across) {
   const geology *g = &r->g;
   const double side = u[1] < 0.5 ? -1. : 1., v = 2. * u[1] - (u[1] < 0.5 ? 0. : 1.);
-  const double lean = side * between(v, g->lean_low, g->lean_high);
+  const double lean = side * fm_between(v, g->lean_low, g->lean_high);
   const double plane =
       (double)(r->rows - 1) / 2. + (across - (u[0] - 0.5) * 1.25 * (double)r->columns) / lean;
-  const double moved = t + between(u[2], g->throw_low, g->throw_high);
+  const double moved = t + fm_between(u[2], g->throw_low, g->throw_high);
 
   if (t >= plane) return t;
   return moved < plane ? moved : (double)NAN;
 }
 
 static double place(const reflectivity *r, const structure *s, double depth, double across) {
-  double t = fold(s, depth, across);
+  double t = fm_fold_at(&s->fold, depth, across);
 
   for (int64_t k = 0; k < s->faults; k++) t = slip(r, s->fault + FAULT * k, t, across);
   return t;
 }
 
 /* ---- layers ---- */
-
-/* The first boundary of a stationary process of gaps thinnest + an exponential: what is left
-   of the gap that a fixed depth falls into. */
-static double first_boundary(const geology *g, const double *u) {
-  const double share = g->thinnest / g->thickness;
-
-  if (u[0] < share) return u[0] / share * g->thinnest;
-  return g->thinnest - (g->thickness - g->thinnest) * log(u[1]);
-}
 
 /* variance 2 */
 static double laplace(double u) { return u < 0.5 ? log(2. * u) : -log(2. * (1. - u)); }
@@ -149,7 +120,7 @@ static void add_wavelet(const reflectivity *r, double c, double at) {
 
 static void draw_column(const reflectivity *r, const structure *s, const double *u,
                         double across) {
-  double depth = -r->margin + first_boundary(&r->g, u);
+  double depth = -r->margin + fm_strata_first(r->g.thickness, r->g.thinnest, u);
 
   PetscArrayzero(r->row, (size_t)r->rows);
   u += 2;
@@ -158,7 +129,7 @@ static void draw_column(const reflectivity *r, const structure *s, const double 
 
     if (t > -r->reach && t < (double)r->rows + r->reach)
       add_wavelet(r, r->scale * laplace(u[0]), t);
-    depth += r->g.thinnest - (r->g.thickness - r->g.thinnest) * log(u[1]);
+    depth += fm_strata_gap(r->g.thickness, r->g.thinnest, u[1]);
   }
 }
 
@@ -226,7 +197,7 @@ static const fm_energy_ops reflectivity_ops = {.evaluate = reflectivity_evaluate
 static double margin_of(const reflectivity *r) {
   const geology *g = &r->g;
 
-  return g->dip * (double)r->columns / 2. + FOLDS * g->fold +
+  return g->fold.dip * (double)r->columns / 2. + FM_FOLDS * g->fold.fold +
          (double)r->faults * g->throw_high + r->reach;
 }
 
@@ -260,7 +231,7 @@ static PetscErrorCode prepare(reflectivity *r) {
   r->faults = 1 + (int64_t)ceil(2. * g->faults * (double)r->columns / 64.);
   r->margin = margin_of(r);
   r->most = 2 + (int64_t)(((double)r->rows + 2. * r->margin) / g->thinnest);
-  r->number = 1 + FOLD * FOLDS + 2 + FAULT * r->faults + 2 + LAYER * r->most;
+  r->number = FM_FOLD_NUMBERS + 2 + FAULT * r->faults + 2 + LAYER * r->most;
   PetscCall(PetscMalloc2(r->number, &r->u, r->rows, &r->row));
   PetscFunctionReturn(0);
 }

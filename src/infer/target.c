@@ -2,9 +2,11 @@
 #include "fathom/log.h"
 #include "fathom/options.h"
 #include "fathom/store.h"
+#include "fathom/timing.h"
 
 #define ROUNDING 1e-12 /* shares of the energy of y */
 #define WORTH_SAYING 1e-6
+#define SAME_INTERVAL 1e-6
 
 /* y = P y where the operator's data lie in a subspace, unless only the rounding of y's file
    lies outside: y stays the user's, bit by bit, as commands without an operator see it. */
@@ -24,6 +26,31 @@ static PetscErrorCode restrict_observed(fm_target *t) {
             removed / all, fm_operator_describe(t->op));
   if (removed > ROUNDING * all) PetscCall(PetscArraycpy(t->y, kept, t->m));
   PetscCall(PetscFree(kept));
+  PetscFunctionReturn(0);
+}
+
+/* Traces of a file that says their interval, as `fathom shots` writes them. */
+static PetscErrorCode check_interval(const fm_target *t) {
+  char path[PETSC_MAX_PATH_LEN];
+  const char *text, *name;
+  int64_t samples;
+  double dt, said;
+  fm_store *store;
+  PetscBool has;
+
+  PetscFunctionBegin;
+  fm_operator_traces(t->op, &samples, &dt);
+  PetscCall(fm_option_text("observed", &text));
+  PetscCall(fm_store_split(t->comm->world, text, path, &name));
+  if (!samples || !name || strchr(name, '[')) PetscFunctionReturn(0);
+  PetscCall(fm_store_open(t->comm->world, path, &store));
+  PetscCall(fm_store_has_attribute(store, name, "dt", &has));
+  if (has) PetscCall(fm_store_get_real(store, name, "dt", &said));
+  PetscCall(fm_store_close(&store));
+  fm_check(!has || fabs(said - dt) <= SAME_INTERVAL * dt, t->comm->world, PETSC_ERR_USER,
+           "-observed %s is sampled every %.6g s, the operator %s every %.6g s: read the shots "
+           "again (fathom shots) with the -acoustic_dt and -acoustic_record_every of this run",
+           text, said, fm_operator_describe(t->op), dt);
   PetscFunctionReturn(0);
 }
 
@@ -58,10 +85,22 @@ static PetscErrorCode observed(fm_target *t, const double *given) {
     fm_check(y, t->comm->world, PETSC_ERR_USER,
              "no observed data: give -observed y1,y2,... or -observed FILE:/dataset");
     PetscCall(check_observed(t, ndim, shape));
+    PetscCall(check_interval(t));
   }
   PetscCall(PetscArraycpy(t->y, given ? given : y, t->m));
   PetscCall(PetscFree(y));
   if (!given) PetscCall(restrict_observed(t));
+  PetscFunctionReturn(0);
+}
+
+/* What the flow sees. */
+static PetscErrorCode see(fm_target *t) {
+  PetscFunctionBegin;
+  PetscCall(fm_calloc(t->nseen, &t->seen));
+  if (t->conditioning)
+    PetscCall(fm_conditioning_apply(t->conditioning, 1, t->y, t->seen));
+  else
+    PetscCall(PetscArraycpy(t->seen, t->y, t->nseen));
   PetscFunctionReturn(0);
 }
 
@@ -94,12 +133,18 @@ static PetscErrorCode build(fm_target *t, int64_t n, int64_t m, const double *y)
   PetscCall(fm_operator_create(t->comm->space, op, &t->op));
   PetscCall(fm_operator_sizes(t->op, &t->n, &t->m));
   fm_check(!n || n == t->n, t->comm->world, PETSC_ERR_USER,
-           "the operator %s takes %lld unknowns, the flow has %lld",
+           "the operator %s takes %lld unknowns, the flow has %lld: make pairs with this "
+           "operator and pretrain on these, or take the grid of the flow's pairs",
            fm_operator_describe(t->op), (long long)t->n, (long long)n);
-  fm_check(!m || m == t->m, t->comm->world, PETSC_ERR_USER,
-           "the operator %s gives %lld data, the flow is conditioned on %lld",
-           fm_operator_describe(t->op), (long long)t->m, (long long)m);
-  PetscCall(observed(t, y));
+  PetscCall(fm_conditioning_create(t->comm->world, t->op, &t->conditioning));
+  t->nseen = t->conditioning ? fm_conditioning_size(t->conditioning) : t->m;
+  fm_check(!m || m == t->nseen, t->comm->world, PETSC_ERR_USER,
+           "the operator %s gives %lld %s, the flow is conditioned on %lld numbers: is "
+           "-condition that of the pairs?",
+           fm_operator_describe(t->op), (long long)t->nseen,
+           t->conditioning ? "pixels of a migration" : "data", (long long)m);
+  PetscCall(observed(t, t->conditioning ? NULL : y));
+  PetscCall(see(t));
   PetscCall(add_energy(t, "likelihood"));
   PetscCall(add_energy(t, prior));
   PetscFunctionReturn(0);
@@ -120,7 +165,9 @@ PetscErrorCode fm_target_destroy(fm_target **target) {
   PetscFunctionBegin;
   if (!t) PetscFunctionReturn(0);
   for (int e = 0; e < t->nenergy; e++) PetscCall(fm_energy_destroy(&t->energy[e]));
+  PetscCall(fm_conditioning_destroy(&t->conditioning));
   PetscCall(fm_operator_destroy(&t->op));
+  PetscCall(PetscFree(t->seen));
   PetscCall(PetscFree(t->y));
   PetscCall(PetscFree(*target));
   PetscFunctionReturn(0);
@@ -135,8 +182,12 @@ PetscErrorCode fm_target_evaluate(fm_target *t, fm_key key, int64_t nb, const fm
   if (!part) part = own;
   if (x_bar) PetscCall(PetscArrayzero(x_bar, nb * t->n));
   for (int64_t s = 0; s < nb; s++) ok[s] = PETSC_TRUE;
-  for (int e = 0; e < t->nenergy; e++)
+  for (int e = 0; e < t->nenergy; e++) {
+    const double begin = MPI_Wtime();
+
     PetscCall(fm_energy_evaluate(t->energy[e], key, nb, x, part + e * nb, x_bar, ok));
+    fm_time_add(e ? FM_TIME_PRIOR : FM_TIME_OPERATOR, begin);
+  }
   for (int64_t s = 0; s < nb; s++) {
     double sum = 0.;
 

@@ -1,4 +1,5 @@
 #include "fathom/trainer.h"
+#include "fathom/timing.h"
 #include "fathom/stop.h"
 #include <math.h>
 #include <zlib.h>
@@ -10,7 +11,7 @@ PetscErrorCode fm_trainer_create(const fm_trainer_inputs *inputs, fm_trainer **t
   PetscFunctionBegin;
   PetscCall(PetscNew(&t));
   t->in = *inputs;
-  t->layout = fm_flow_layout(inputs->transport->flow);
+  t->layout = fm_transport_layout(inputs->transport);
   n = t->layout->size;
   t->window = FM_SHARE_WINDOW;
   t->best_value = t->best_objective = INFINITY;
@@ -65,6 +66,7 @@ static PetscBool said(const fm_trainer *t, int count) {
    every rank. */
 static PetscErrorCode gather(fm_trainer *t) {
   const int64_t batch = fm_objective_batch(t->in.objective, t->step), micro = t->in.micro_batch;
+  double begin = MPI_Wtime();
   int64_t first, count;
 
   PetscFunctionBegin;
@@ -74,7 +76,13 @@ static PetscErrorCode gather(fm_trainer *t) {
     PetscCall(fm_objective_add(t->in.objective, t->theta, t->step, i * micro,
                                PetscMin(micro, batch - i * micro), t->share));
   PetscCall(add_wishes(t));
+  fm_time_add(FM_TIME_STEP, begin);
+  begin = MPI_Wtime();
+  PetscCallMPI(MPI_Barrier(t->in.comm->sample));
+  fm_time_add(FM_TIME_IDLE, begin);
+  begin = MPI_Wtime();
   PetscCall(fm_share_reduce(t->share, t->in.comm->sample));
+  fm_time_add(FM_TIME_REDUCTION, begin);
   for (int k = 0; k < FM_SOLVE_KINDS; k++)
     t->ledger_spent[k] += fm_share_count(t->share, FM_COUNT_SOLVES + k);
   PetscFunctionReturn(0);
@@ -125,6 +133,9 @@ static PetscErrorCode record(fm_trainer *t, double rate, double norm) {
   PetscCall(fm_history_append(t->history, "failed",
                               (double)fm_share_count(t->share, FM_COUNT_FAILED)));
   if (!posterior) PetscFunctionReturn(0);
+  if (t->in.objective->tempering.first > 1)
+    PetscCall(fm_history_append(t->history, "temperature",
+                                fm_objective_temperature(t->in.objective, t->step)));
   PetscCall(
       fm_history_append(t->history, "minus_elbo", fm_share_term(t->share, FM_TERM_KL) / kept));
   for (int e = 0; e < 2; e++)

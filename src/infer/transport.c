@@ -28,6 +28,9 @@ PetscErrorCode fm_transport_destroy(fm_transport **transport) {
   PetscCall(fm_condition_destroy(&t->condition));
   PetscCall(fm_kept_destroy(&t->kept));
   PetscCall(fm_flow_destroy(&t->flow));
+  PetscCall(fm_layout_destroy(&t->latent_layout));
+  PetscCall(PetscFree(t->latent));
+  PetscCall(PetscFree(t->frozen));
   PetscCall(PetscFree(t->x_mean));
   PetscCall(PetscFree(t->x_std));
   PetscCall(PetscFree(t->y_mean));
@@ -180,37 +183,51 @@ static PetscErrorCode need_work(fm_transport *t, int64_t n) {
 
 PetscErrorCode fm_transport_generate(fm_transport *t, const fm_real *theta, int64_t nb,
                                      const fm_real *z, fm_real *x, fm_real *logdet) {
-  const fm_lanes lanes = {.x = x, .condition = t->condition};
-
   PetscFunctionBegin;
   PetscCall(PetscArraycpy(x, z, nb * t->n));
-  PetscCall(
-      fm_flow_apply(t->flow, theta, FM_GENERATE, nb, lanes, lanes, (fm_logdet){logdet, NULL}));
+  PetscCall(fm_transport_push(t, theta, nb, x, logdet));
   fm_transport_unwhiten(t, nb, x);
   for (int64_t s = 0; s < nb; s++) logdet[s] = (fm_real)((double)logdet[s] + t->x_logstd);
   PetscFunctionReturn(0);
 }
 
+/* Of nb samples v = T0^-1(x): log q besides the flow's logdet, which is in logq, and where bar
+   is not NULL its gradient in v. v becomes z. */
+static void latent_density(const fm_transport *t, const fm_real *correction, int64_t nb,
+                           fm_real *v, fm_real *logq, fm_real *bar) {
+  double constant = -t->x_logstd;
+
+  if (correction) constant -= fm_latent_logdet(t->n, correction);
+  for (int64_t i = 0; correction && i < nb * t->n; i++)
+    v[i] = (fm_real)((double)v[i] - (double)correction[t->n + i % t->n]);
+  if (correction) fm_latent_divide(t->n, correction, nb, v);
+  for (int64_t s = 0; s < nb; s++)
+    logq[s] = (fm_real)((double)logq[s] + fm_log_normal(t->n, v + s * t->n) + constant);
+  for (int64_t i = 0; bar && i < nb * t->n; i++) bar[i] = -v[i];
+  if (bar && correction) fm_latent_divide(t->n, correction, nb, bar);
+}
+
 /* score = grad_x log q: reverse mode of (log N(z) + logdet) through the normalizing pass. */
 PetscErrorCode fm_transport_score(fm_transport *t, const fm_real *theta, int64_t nb,
                                   const fm_real *x, fm_real *logq, fm_real *score) {
+  const fm_real *correction = fm_transport_correction(t, theta);
+  const fm_real *weights = fm_transport_weights(t, theta);
   fm_lanes v = {.condition = t->condition}, bar = {.x = score};
-  fm_real *ones;
+  fm_real *ones, *z;
 
   PetscFunctionBegin;
-  PetscCall(need_work(t, nb * (t->n + 1)));
+  PetscCall(need_work(t, nb * (2 * t->n + 1)));
   v.x = t->work;
   ones = v.x + nb * t->n;
+  z = correction ? ones + nb : v.x;
   PetscCall(PetscArraycpy(v.x, x, nb * t->n));
   fm_transport_whiten_lanes(t, nb, v.x, NULL);
-  PetscCall(fm_flow_apply(t->flow, theta, FM_NORMALIZE, nb, v, v, (fm_logdet){logq, NULL}));
-  for (int64_t s = 0; s < nb; s++) {
-    logq[s] = (fm_real)((double)logq[s] + fm_log_normal(t->n, v.x + s * t->n) - t->x_logstd);
-    ones[s] = 1;
-  }
+  PetscCall(fm_flow_apply(t->flow, weights, FM_NORMALIZE, nb, v, v, (fm_logdet){logq, NULL}));
+  if (correction) PetscCall(PetscArraycpy(z, v.x, nb * t->n));
+  latent_density(t, correction, nb, z, logq, score);
   if (!score) PetscFunctionReturn(0);
-  for (int64_t i = 0; i < nb * t->n; i++) score[i] = -v.x[i];
-  PetscCall(fm_flow_vjp(t->flow, theta, FM_NORMALIZE, nb, v, bar, (fm_logdet){ones, NULL}, v,
+  for (int64_t s = 0; s < nb; s++) ones[s] = 1;
+  PetscCall(fm_flow_vjp(t->flow, weights, FM_NORMALIZE, nb, v, bar, (fm_logdet){ones, NULL}, v,
                         bar, NULL));
   for (int64_t i = 0; i < nb * t->n; i++)
     score[i] = (fm_real)((double)score[i] / t->x_std[i % t->n]);

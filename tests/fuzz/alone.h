@@ -6,25 +6,38 @@
    old one's memory, and if that dies too it is run here, for libFuzzer to report. Coverage
    comes back from the worker.
 
+   A worker may also fall silent: where another thread of this process held a lock at the fork,
+   the worker waits for it for ever (seen: libFuzzer's thread was in its first free(), inside
+   ASan's allocator). So the fork waits until all other threads sleep; and a worker that sleeps
+   for FUZZ_ASLEEP looks, a second apart, and used no CPU time is killed, and the input meets a
+   new one. An input that FUZZ_SILENCES workers in a row fall silent over is a fault, run here
+   for libFuzzer to report. Who uses CPU time is left to the worker's own timer.
+
    FUZZ_KEEP=FOLDER: the first input of each place in HDF5 is kept there. */
 #ifndef FUZZ_ALONE_H
 #define FUZZ_ALONE_H
 
 #include "counters.h"
 #include "fuzz.h"
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <hdf5.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define FUZZ_PLACES 64
 #define FUZZ_SERVES 250
 #define FUZZ_LARGEST (1 << 20) /* bytes of an input */
-enum { FUZZ_GOOD = 0, FUZZ_OURS = 80, FUZZ_HDF5 = 81 };
+#define FUZZ_ASLEEP 3          /* with FUZZ_SILENCES well below libFuzzer's -timeout */
+#define FUZZ_SILENCES 3        /* by chance one worker in a hundred, on a crowded machine */
+enum { FUZZ_GOOD = 0, FUZZ_OURS = 80, FUZZ_HDF5 = 81, FUZZ_SILENT = 82 };
 
 typedef void (*fuzz_function)(const uint8_t *data, size_t size);
 typedef struct fuzz_place {
@@ -46,7 +59,7 @@ static size_t fuzz_edges;
 static pid_t fuzz_worker;
 static int fuzz_go, fuzz_done, fuzz_served; /* pipes to and from the worker */
 static fuzz_place fuzz_places[FUZZ_PLACES];
-static int64_t fuzz_tried, fuzz_fallen, fuzz_unclear, fuzz_excluded;
+static int64_t fuzz_tried, fuzz_fallen, fuzz_unclear, fuzz_excluded, fuzz_silent;
 
 /* ---- an exclusion ---- */
 
@@ -118,10 +131,11 @@ static inline void fuzz_watch(void) {
   __sanitizer_set_death_callback(fuzz_died);
 }
 
-static inline void fuzz_serve(fuzz_function one, int go, int done) {
+static inline void fuzz_serve(fuzz_function one, int go, int done, pid_t parent) {
   const struct itimerval limit = {{0, 0}, {FUZZ_SECONDS, 0}};
   char word;
 
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent) _exit(FUZZ_OURS);
   fuzz_watch();
   while (read(go, &word, 1) == 1) {
     setitimer(ITIMER_PROF, &limit, NULL);
@@ -144,6 +158,9 @@ static void fuzz_report(void) {
   for (int i = 0; i < FUZZ_PLACES && fuzz_places[i].count; i++)
     fprintf(stderr, "fuzz: HDF5 %8lld  %s\n", (long long)fuzz_places[i].count,
             fuzz_places[i].name);
+  if (fuzz_silent)
+    fprintf(stderr, "fuzz: %lld workers fell silent and were replaced\n",
+            (long long)fuzz_silent);
 }
 
 static inline void fuzz_keep(const uint8_t *data, size_t size, int place) {
@@ -185,16 +202,43 @@ static inline void fuzz_share(void) {
   atexit(fuzz_report);
 }
 
+/* R, S, D, T ... of a process or thread, by its file in /proc. */
+static inline char fuzz_state(const char *path) {
+  FILE *file = fopen(path, "r");
+  char state = 'R';
+
+  if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 'R';
+  if (file) fclose(file);
+  return state;
+}
+
+static inline int fuzz_others_sleep(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  int sleep = 1;
+
+  for (struct dirent *task; tasks && (task = readdir(tasks));) {
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", task->d_name);
+    if (atoi(task->d_name) > 0 && atoi(task->d_name) != getpid())
+      sleep &= fuzz_state(path) == 'S';
+  }
+  if (tasks) closedir(tasks);
+  return sleep;
+}
+
 static inline void fuzz_hire(fuzz_function one) {
+  const pid_t parent = getpid();
   int go[2], done[2];
 
   if (pipe(go) || pipe(done)) fuzz_fault("no pipes");
+  for (int i = 0; i < 1000 && !fuzz_others_sleep(); i++) usleep(1000);
   fuzz_worker = fork();
   if (fuzz_worker < 0) fuzz_fault("no worker");
   if (!fuzz_worker) {
     close(go[1]);
     close(done[0]);
-    fuzz_serve(one, go[0], done[1]);
+    fuzz_serve(one, go[0], done[1], parent);
   }
   close(go[0]);
   close(done[1]);
@@ -212,7 +256,31 @@ static inline int fuzz_dismiss(void) {
   while (waitpid(fuzz_worker, &status, 0) != fuzz_worker)
     if (errno != EINTR) fuzz_fault("no word of the worker");
   fuzz_worker = 0;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : FUZZ_OURS;
+  return WIFEXITED(status) && WEXITSTATUS(status) == FUZZ_HDF5 ? FUZZ_HDF5 : FUZZ_OURS;
+}
+
+/* Whether the worker sleeps, or is stopped, and used no CPU time since the last look. */
+static inline int fuzz_sleeps(struct timespec *used) {
+  const struct timespec last = *used;
+  char path[64];
+  clockid_t clock;
+
+  snprintf(path, sizeof(path), "/proc/%d/stat", (int)fuzz_worker);
+  if (clock_getcpuclockid(fuzz_worker, &clock) || clock_gettime(clock, used)) return 0;
+  return strchr("StT", fuzz_state(path)) && last.tv_sec == used->tv_sec &&
+         last.tv_nsec == used->tv_nsec;
+}
+
+/* Waits until the worker answers or ends (1), or falls silent (0). */
+static inline int fuzz_answers(void) {
+  struct pollfd answer = {.fd = fuzz_done, .events = POLLIN};
+  struct timespec used = {0, 0};
+
+  for (int asleep = 0; asleep < FUZZ_ASLEEP;) {
+    if (poll(&answer, 1, 1000) > 0) return 1;
+    asleep = fuzz_sleeps(&used) ? asleep + 1 : 0;
+  }
+  return 0;
 }
 
 /* How the worker did: FUZZ_GOOD, or what it died of. */
@@ -224,9 +292,25 @@ static inline int fuzz_order(fuzz_function one) {
   if (!fuzz_worker) fuzz_hire(one);
   fuzz_served++;
   if (write(fuzz_go, &word, 1) != 1) return fuzz_dismiss();
+  if (!fuzz_answers()) {
+    kill(fuzz_worker, SIGKILL);
+    fuzz_dismiss();
+    return FUZZ_SILENT;
+  }
   do got = read(fuzz_done, &word, 1);
   while (got < 0 && errno == EINTR);
   return got == 1 ? FUZZ_GOOD : fuzz_dismiss();
+}
+
+/* As fuzz_order, with a new worker for each that falls silent. */
+static inline int fuzz_insist(fuzz_function one) {
+  int end = FUZZ_SILENT;
+
+  for (int i = 0; i < FUZZ_SILENCES && end == FUZZ_SILENT; i++) {
+    end = fuzz_order(one);
+    fuzz_silent += end == FUZZ_SILENT;
+  }
+  return end;
 }
 
 static inline void fuzz_alone(fuzz_function one, const uint8_t *data, size_t size) {
@@ -240,14 +324,20 @@ static inline void fuzz_alone(fuzz_function one, const uint8_t *data, size_t siz
   fuzz_tried++;
   memcpy(fuzz_shared->data, data, size);
   fuzz_shared->size = size;
-  end = fuzz_order(one);
+  end = fuzz_insist(one);
   if (end == FUZZ_OURS && fuzz_served > 1) {
-    end = fuzz_order(one);
+    end = fuzz_insist(one);
     if (end == FUZZ_GOOD) fuzz_unclear++;
   }
   if (end == FUZZ_OURS) {
     one(data, size);
     fuzz_fault("a worker died of this input");
+  }
+  if (end == FUZZ_SILENT) {
+    fprintf(stderr, "fuzz: %d workers fell silent over this input; now without one\n",
+            FUZZ_SILENCES);
+    one(data, size);
+    fuzz_fault("workers fall silent over this input: something waits for ever");
   }
   if (end == FUZZ_HDF5) fuzz_count(data, size);
   for (size_t i = 0; i < fuzz_edges && end == FUZZ_GOOD; i++)

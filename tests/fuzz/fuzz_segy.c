@@ -22,12 +22,18 @@ static void read_all(fm_segy *s) {
   const int64_t traces = fm_segy_traces(s), samples = fm_segy_samples(s);
   float *data = malloc((size_t)(traces * samples) * sizeof(*data));
   int32_t *lines = malloc((size_t)traces * 2 * sizeof(*lines));
+  fm_segy_trace *headers = malloc((size_t)traces * sizeof(*headers));
 
   if (!fm_segy_read_traces(s, 0, traces, data))
     for (int64_t i = 0; i < traces * samples; i++)
       if (!isfinite(data[i])) fuzz_fault("a sample is not finite");
   (void)!fm_segy_read_lines(s, 0, traces, lines);
+  if (!fm_segy_read_geometry(s, 0, traces, headers))
+    for (int64_t i = 0; i < traces; i++)
+      if (!isfinite(headers[i].source[0] + headers[i].receiver[2] + headers[i].depth))
+        fuzz_fault("a coordinate is not finite");
   if (!fm_segy_read_traces(s, traces - 1, 2, data)) fuzz_fault("a trace beyond the last");
+  free(headers);
   free(lines);
   free(data);
 }

@@ -20,10 +20,12 @@ trap 'rm -rf "$scratch"' EXIT
 
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
+export OMPI_MCA_opal_signal= # an abort is libFuzzer's, which keeps the input, and not MPI's
 # what asks for too much gets no memory, as with ulimit; the targets themselves bound what fathom asks for
 export ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=1024:detect_leaks=1:quarantine_size_mb=16
 export LSAN_OPTIONS=suppressions=$here/../sanitizers/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
+# libFuzzer's own 77 would be a skipped test to CTest
 "$program" "$scratch" "$here/corpus/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
-  -malloc_limit_mb=1024 -max_len="$longest" -print_final_stats=1 "$@"
+  -malloc_limit_mb=1024 -max_len="$longest" -print_final_stats=1 -error_exitcode=1 "$@"
