@@ -47,7 +47,15 @@ run 1 double "${long[@]}" -out whole
 sbatch_run() { sbatch --parsable "${size[@]}" --output="$1.log" "${@:3}" "$jobs/run.sbatch" "${long[@]}" -out "$2"; }
 steps() { (($(grep -c '^step ' "$1") > ${2:-2})); }
 
-job=$(sbatch_run signal signal)
+# the first rank leaves a second after the other, when Slurm ends the step because that one had a status: still 75
+slow=$build/tests/libslow_exit.so
+cat >late <<SCRIPT
+#!/bin/bash
+LD_PRELOAD=$slow exec $FATHOM_PROGRAM "\$@"
+SCRIPT
+chmod +x late
+check "a rank can be made slow to leave" test -s "$slow"
+job=$(FATHOM_PROGRAM=$work/late sbatch_run signal signal)
 await 60 steps signal.log
 scancel --batch --signal=USR1 "$job"
 slurm_over 120 "$job"
@@ -56,6 +64,7 @@ check "it was requeued once" test "$(slurm_restarts "$job")" = 1
 check "with a word of the step and the seconds" \
   grep -Eq '^stopped by SIGUSR1 at step [0-9]+ of 6400 with a checkpoint, [0-9.]+ s after the signal' signal.log
 check "and went on" grep -q "^resumed '.*signal/checkpoint.h5' at step [1-9]" signal.log
+check "after the other rank had left" grep -q 'CANCELLED AT' signal.log
 same "signal: the uninterrupted run's bytes" whole/checkpoint.h5 signal/checkpoint.h5 "${trained[@]}"
 
 job=$(sbatch_run ranks ranks)

@@ -17,8 +17,10 @@
 void fm_stop_watch(void);
 /* fm_stop_watched - whether this process keeps signals, or minds the clock. */
 PetscBool fm_stop_watched(void);
-/* fm_stop_over - all that matters is saved: a signal now leaves at once with FM_STOP_STATUS. */
-void fm_stop_over(void);
+/* fm_stop_over - all that matters is saved: a signal now leaves at once with FM_STOP_STATUS.
+   Where the run was stopped, that holds from the second signal on: the first may be the wish
+   that stops it, come late to this rank, and a rank that left by it would take others down. */
+void fm_stop_over(PetscBool stopped);
 
 /* fm_stop_set_end - the wall clock (seconds since 1970) by which this job must have left; 0:
    never. Only the rank that is told of an end looks at the clock. */

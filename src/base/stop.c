@@ -8,7 +8,8 @@ static const int signals[] = {SIGTERM, SIGUSR1, SIGINT};
 enum { SIGNALS = sizeof(signals) / sizeof(signals[0]) };
 
 static volatile sig_atomic_t came; /* the first signal */
-static volatile sig_atomic_t over; /* all is saved */
+static volatile sig_atomic_t over; /* all is saved, and this rank is */
+enum { LEAVING = 1, FINISHED };
 static PetscBool watched;
 static struct timespec came_at;
 static double end_of_time, spare;
@@ -17,8 +18,9 @@ static PetscBool late; /* the clock was the reason */
 #define ECHO 2. /* seconds in which the same signal again is the same wish, forwarded twice */
 
 static void keep(int number) {
-  if (over) _exit(FM_STOP_STATUS);
-  if (came && (number != came || fm_stop_age() > ECHO)) _exit(128 + number);
+  const int another = came && (number != came || fm_stop_age() > ECHO);
+
+  if (over == FINISHED || another) _exit(over ? FM_STOP_STATUS : 128 + number);
   if (came) return;
   clock_gettime(CLOCK_MONOTONIC, &came_at);
   came = number;
@@ -32,7 +34,7 @@ void fm_stop_watch(void) {
   for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &action, NULL);
 }
 
-void fm_stop_over(void) { over = 1; }
+void fm_stop_over(PetscBool stopped) { over = stopped ? LEAVING : FINISHED; }
 
 PetscBool fm_stop_watched(void) { return watched; }
 

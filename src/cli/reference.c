@@ -241,7 +241,7 @@ static PetscErrorCode finish(reference *r) {
   else if (r->sampler->iteration < total)
     fm_log("stopped at iteration %lld of %lld: continue with -resume",
            (long long)r->sampler->iteration, (long long)total);
-  fm_stop_over();
+  fm_stop_over(r->run->stopped);
   if (r->run->stopped) PetscFunctionReturn(0);
   PetscCall(fm_reference_report(r->run, r->sampler, expectation ? PETSC_TRUE : PETSC_FALSE));
   PetscCall(fm_result(r->run->results, "seconds", MPI_Wtime() - r->begin, "s"));

@@ -125,6 +125,16 @@ static PetscErrorCode start_petsc(fm_arguments *a) {
   PetscFunctionReturn(0);
 }
 
+/* What PETSc does about signals ends before the rest of it: it takes our SIGTERM along, and a
+   rank that has left with FM_STOP_STATUS may bring one to those that are still leaving (srun
+   --kill-on-bad-exit). */
+static PetscErrorCode end_petsc(void) {
+  PetscFunctionBegin;
+  PetscCall(PetscPopSignalHandler());
+  if (fm_stop_watched()) fm_stop_watch();
+  PetscFunctionReturn(PetscFinalize());
+}
+
 int fm_main(int argc, char **argv) {
   const double begin = (double)time(NULL);
   PetscBool stopped = PETSC_FALSE;
@@ -139,7 +149,7 @@ int fm_main(int argc, char **argv) {
     a.argc = 1; /* PETSc must not read the options that are wrong */
     fm_leave_say(sentence);
   }
-  if (start_petsc(&a) || failed || run_command(&a, begin, &stopped) || PetscFinalize())
+  if (start_petsc(&a) || failed || run_command(&a, begin, &stopped) || end_petsc())
     return fm_leave_with();
   fm_arguments_free(&a);
   return stopped ? FM_STOP_STATUS : 0;

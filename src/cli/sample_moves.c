@@ -131,7 +131,7 @@ static PetscErrorCode rounds(moving *v) {
   if (v->run->stopped)
     fm_log("stopped by %s in move %lld of %lld: continue with -resume", fm_stop_reason(),
            (long long)v->m->round + 1, (long long)v->rounds);
-  fm_stop_over();
+  fm_stop_over(v->run->stopped);
   PetscFunctionReturn(0);
 }
 

@@ -288,7 +288,7 @@ PetscErrorCode fm_train(fm_run *run, fm_trainer *t, const fm_watch *watch) {
   else if (t->step < t->in.schedule.steps)
     fm_log("stopped at step %lld of %lld: continue with -resume", (long long)t->step,
            (long long)t->in.schedule.steps);
-  fm_stop_over();
+  fm_stop_over(run->stopped);
   PetscCall(results(run, t, &l));
   PetscCall(fm_times_report(run, &l.times));
   PetscCall(PetscFree(l.seconds));
