@@ -39,6 +39,7 @@ word() {
 }
 while [[ $# -gt 0 ]]; do
   case $1 in
+    -h | -help | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
     -seeds | -out)
       [[ $# -ge 2 ]] || { echo "jobs/chain.sh: $1 needs a value" >&2; exit 2; }
       if [[ $1 == -seeds ]]; then seeds=$2; else out=$2; fi
@@ -55,6 +56,16 @@ command -v sbatch >/dev/null || { echo "jobs/chain.sh: no sbatch here: this is f
 for file in pairs pretrain refine; do
   [[ -f $case/$file.yaml ]] || { echo "jobs/chain.sh: no '$case/$file.yaml': name a folder with pairs.yaml, pretrain.yaml, refine.yaml" >&2; exit 2; }
 done
+# a mistyped option is told here, and not by the first of the jobs; %a of an array is some number
+asked=("${words[@]}")
+for step in "${!own[@]}"; do
+  mapfile -t -O "${#asked[@]}" asked <<<"${own[$step]%$'\n'}"
+done
+wrong=$("$program" help "${asked[@]//%a/1}" 2>&1 >/dev/null | grep '^fathom: error') || true
+if [[ -n $wrong ]]; then
+  echo "jobs/chain.sh: ${wrong#fathom: error: }" >&2
+  exit 2
+fi
 case=$(cd "$case" && pwd)
 name=$(basename "$case")
 out=${out:-out/$name}
@@ -122,4 +133,4 @@ submit sample sample "${problem[@]}" "${informed[@]}" "${observed[@]}" "${truth[
 submit evaluate evaluate "${evaluating[@]}" "${informed[@]}" "${observed[@]}" -warm_start "$dir/refine/checkpoint.h5" -out "$dir/evaluate"
 submit report report -report_simulate "$dir/pairs" -report_pretrain "$dir/pretrain" -report_refine "$dir/refine" -report_samples "$dir/samples" \
   -report_evaluate "$dir/evaluate" "${truth[@]}" -report_title "$name" -out "$dir/report"
-printf 'results in %s, logs in %s/STEP%s.log; watch: squeue --me\n' "$dir" "$logs" "${seeds:+-SEED}"
+printf 'results in %s, logs in %s/STEP%s.log; watch: squeue --me\n' "${dir/\%a/SEED}" "$logs" "${seeds:+-SEED}"

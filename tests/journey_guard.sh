@@ -92,7 +92,7 @@ run 1 single sample "${problem[@]}" -warm_start refined/checkpoint.h5 -samples 2
 run 1 single sample "${problem[@]}" -noise_std 0.02 -warm_start refined/checkpoint.h5 -samples 20 -out b
 run 1 single sample -warm_start refined/checkpoint.h5 -samples 20 -out c
 lists() { printf '%s/samples.h5:/x truth/pairs.h5:/x[0] 0/1\n' "$@"; }
-lists a a c >one.txt # c is of the problem of its checkpoint
+lists a c >one.txt # c is of the problem of its checkpoint
 lists a b >two.txt
 run 1 single calibrate -calibrate one.txt -out one
 check "the problem is said" grep -q '^problem: operator acoustic, prior gaussian, noise_std 0.01$' one.log

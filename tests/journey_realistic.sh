@@ -38,6 +38,11 @@ assert abs(r['nll_diagonal_gaussian'] - nll.mean()) < 1e-6
 assert r['nll_gaussian'] < r['nll_diagonal_gaussian']
 "
 
+run 1 single judge -warm_start prior/checkpoint.h5 -pairs pairs/pairs.h5 -pairs_x /model -judge_training pairs/pairs.h5 -out judge.training
+check "models that it was trained on are no held-out ones" \
+  grep -Eq '^warning: ([0-9]+) of the \1 models of -pairs are among those of -judge_training' judge.training.log
+check "and held-out ones are not called so" bash -c "! grep -q 'are among those' judge.1.log"
+
 # ---- as prior ----
 
 refine=(refine -operator acoustic "${waves[@]}" -observed 'held/pairs.h5:/y[3]' -steps_per_epoch 4 -epochs 1 -batch_size 4

@@ -33,6 +33,13 @@ same "seed 1 of the array, too" plain/refine/checkpoint.h5 seeds/seed-1/refine/c
 differs "seed 2 has others" plain/refine/checkpoint.h5 seeds/seed-2/refine/checkpoint.h5 /theta
 check "samples and evaluation are there" test -s chain/samples/samples.h5 -a -s chain/evaluate/results.tsv
 
+status=0
+bash "$jobs/chain.sh" -out mistyped "$toy" -pretrain.epoch 3 >mistyped.log 2>&1 || status=$?
+check "a mistyped option: no job" test "$status" = 2 -a ! -e mistyped -a "$(wc -l <mistyped.log)" = 1
+check "and which is near" grep -q '^jobs/chain.sh: unknown option -epoch; the nearest known one is -epochs' mistyped.log
+bash "$jobs/chain.sh" -h >help.log
+check "-h is the head of the script" grep -q '^  -seeds  ' help.log
+
 # a chain whose first job fails does not wait for ever
 bash "$jobs/chain.sh" -out broken "$toy" -noise_std -1 >broken.log
 mapfile -t ids < <(sed -n 's/^[a-z]* *job \([0-9]*\).*/\1/p' broken.log)

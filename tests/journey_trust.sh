@@ -63,8 +63,9 @@ open("exact.txt", "w").write("# SAMPLES TRUTH\n\n" + "\n".join(lists[1]) + "\n")
 open("narrow.txt", "w").write("\n".join(f"{line} 3.14/3  # MEAN/STD" for line in lists[0.8]))
 open("few.txt", "w").write("\n".join(f"{line} 3.14/3" for line in lists[1][:8]))
 open("short.txt", "w").write("model0_1.h5:/x\n")
-open("row.txt", "w").write("model0_1.h5:/x truth.h5:/x[96]\n" * 2)
-open("all.txt", "w").write("model0_1.h5:/x truth.h5:/x\n" * 2)
+for name, what in (("row", "truth.h5:/x[96]"), ("all", "truth.h5:/x")):
+    open(f"{name}.txt", "w").write(f"model0_1.h5:/x {what}\nmodel1_1.h5:/x {what}\n")
+open("again.txt", "w").write("\n".join(lists[1][:3] + lists[1][:1]) + "\n")
 
 # the same figures by numpy
 z, c50, c95, crps = [], [], [], []
@@ -119,6 +120,7 @@ check "not trusted, by its calibration" says failed 'not trusted - calibration o
 refused "no list" "give -calibrate FILE" 1 double calibrate -out no
 refused "a list that is not there" "no list of models in 'gone.txt'" 1 double calibrate -calibrate gone.txt -out no
 refused "a line of one word" "line 1 of 'short.txt' has one word" 1 double calibrate -calibrate short.txt -out no
+refused "a model twice" "line 4 of 'again.txt' names samples and truth of line 1 again" 2 double calibrate -calibrate again.txt "${prior[@]}" -out no
 refused "a row that is not there" "'truth.h5:/x\[96\]' has 96 rows, counted from 0" 1 double calibrate -calibrate row.txt "${prior[@]}" -out no
 refused "truths of all models for one" "has 768 numbers where the samples have 8 unknowns" 1 double calibrate -calibrate all.txt "${prior[@]}" -out no
 refused "nothing to compare with" "nothing to compare the CRPS with" 1 double calibrate -calibrate exact.txt -out no

@@ -38,6 +38,21 @@ static void split(char *line, fm_held_out *h, int *words) {
   *words = sscanf(line, "%4095s %4095s %4095s %1s", h->samples, h->truth, h->prior, more);
 }
 
+/* A model counts once. */
+static PetscErrorCode not_again(const fm_run *run, const char *path, const fm_held_out *list,
+                                int64_t last) {
+  const fm_held_out *h = list + last;
+
+  PetscFunctionBegin;
+  for (int64_t i = 0; i < last; i++)
+    fm_check(strcmp(list[i].samples, h->samples) || strcmp(list[i].truth, h->truth),
+             run->comm.world, PETSC_ERR_USER,
+             "line %lld of '%s' names samples and truth of line %lld again: each model counts "
+             "once",
+             (long long)h->line, path, (long long)list[i].line);
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode fm_calibrate_list(const fm_run *run, const char *path, int64_t *count,
                                  fm_held_out **list) {
   int length, words, lines = 1;
@@ -62,7 +77,8 @@ PetscErrorCode fm_calibrate_list(const fm_run *run, const char *path, int64_t *c
              "line %d of '%s' has %s: SAMPLES.h5:/x TRUTH.h5:/x[ROW] and at most a prior are "
              "expected",
              k, path, words == 1 ? "one word" : "more than three words");
-    (*list)[(*count)++].line = k;
+    (*list)[*count].line = k;
+    PetscCall(not_again(run, path, *list, (*count)++));
   }
   PetscCall(PetscFree(text));
   PetscFunctionReturn(0);

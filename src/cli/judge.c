@@ -81,12 +81,34 @@ static PetscErrorCode read_models(fm_dataset *data, int64_t n, int64_t count, do
   PetscFunctionReturn(0);
 }
 
+/* How many of the held-out models the training models have, too. */
+static int64_t not_held_out(const judging *j, int64_t rows, const double *models,
+                            const double *held) {
+  const size_t size = (size_t)j->n * sizeof(double);
+  int64_t both = 0;
+
+  for (int64_t i = 0; i < j->count; i++) {
+    int64_t k = 0;
+
+    while (k < rows && memcmp(held + i * j->n, models + k * j->n, size)) k++;
+    both += k < rows;
+  }
+  return both;
+}
+
 /* On the first rank: fitted to the training models, of the held-out ones. */
 static PetscErrorCode fit(judging *j, int64_t rows, const double *models) {
+  int64_t both;
   double *held;
 
   PetscFunctionBegin;
   PetscCall(read_models(j->data, j->n, j->count, &held));
+  both = not_held_out(j, rows, models, held);
+  if (both)
+    fm_warn_anywhere(1,
+                     "%lld of the %lld models of -pairs are among those of -judge_training: "
+                     "they are not held out",
+                     (long long)both, (long long)j->count);
   for (int k = 0; k < 2; k++) {
     fm_gaussian_fit *gaussian;
 
