@@ -1,4 +1,5 @@
 #include "survey.h"
+#include "fathom/log.h"
 #include "fathom/store.h"
 #include <math.h>
 
@@ -205,6 +206,33 @@ static PetscErrorCode fill(MPI_Comm comm, const fm_wave2d_spec *spec, fm_survey 
   PetscFunctionReturn(0);
 }
 
+static double distance_of(const fm_survey *s, int64_t shot, int64_t receiver) {
+  const double *from = s->source + 2 * shot;
+  const double *to = s->receiver + 2 * ((s->moving ? shot * s->nreceiver : 0) + receiver);
+
+  return hypot(to[0] - from[0], to[1] - from[1]);
+}
+
+/* Within a node of a point source the field is the grid's own. */
+static void warn_of_near(const fm_wave2d_spec *spec, const fm_survey *s) {
+  const double node = PetscMin(spec->dz, spec->dx);
+  int64_t count = 0, first = 0;
+
+  for (int64_t k = s->nshot * s->nreceiver - 1; k >= 0; k--)
+    if (distance_of(s, k / s->nreceiver, k % s->nreceiver) < node * (1 - ON_NODE)) {
+      first = k;
+      count++;
+    }
+  if (count)
+    fm_warn("traces recorded within a node (%.6g m) of their source: %lld, the first by "
+            "receiver %lld of shot %lld at %.3g m; their amplitude is this grid's, not a point "
+            "source's: mute them (fathom shots -shots_mute_offset), unless this grid made the "
+            "data",
+            node, (long long)count, (long long)(first % s->nreceiver),
+            (long long)(first / s->nreceiver),
+            distance_of(s, first / s->nreceiver, first % s->nreceiver));
+}
+
 PetscErrorCode fm_survey_create(MPI_Comm comm, const fm_wave2d_spec *spec, fm_survey **survey) {
   PetscErrorCode code;
   fm_survey *s;
@@ -214,6 +242,7 @@ PetscErrorCode fm_survey_create(MPI_Comm comm, const fm_wave2d_spec *spec, fm_su
   code = fill(comm, spec, s);
   if (code) PetscCall(fm_survey_destroy(&s));
   PetscCall(code);
+  warn_of_near(spec, s);
   *survey = s;
   PetscFunctionReturn(0);
 }

@@ -23,7 +23,8 @@ typedef struct fm_survey {
 PetscErrorCode fm_survey_point(MPI_Comm comm, const fm_wave2d_spec *spec, const char *what,
                                double z, double x, fm_wave2d_point *point);
 
-/* fm_survey_create - from -acoustic_sources and -acoustic_receivers. Collective on comm. */
+/* fm_survey_create - from -acoustic_sources and -acoustic_receivers; a warning where a receiver
+   is nearer to its source than a node. Collective on comm. */
 PetscErrorCode fm_survey_create(MPI_Comm comm, const fm_wave2d_spec *spec, fm_survey **survey);
 PetscErrorCode fm_survey_destroy(fm_survey **survey);
 

@@ -1,6 +1,7 @@
 /* Sources and receivers on the grid: Hicks's weights, mirrors, edges; their options. */
 #include "../operators/survey.h"
 #include "acoustic_cases.h"
+#include "fathom/log.h"
 
 static const fm_wave2d_spec grid = {
     .nz = 30, .nx = 40, .dz = 10, .dx = 12.5, .layer = {6, 6, 6, 6}};
@@ -164,6 +165,15 @@ static void moving_receivers(void **state) {
   remove("unit_survey.h5");
 }
 
+static void beside_the_source(void **state) {
+  fm_survey *s;
+
+  fm_ok(survey_try("-acoustic_sources 10,25,20,55 -acoustic_receivers 10,35,20,65,20,57", &s));
+  fm_ok(fm_survey_destroy(&s));
+  assert_non_null(strstr(fm_warnings(), "within a node (10 m) of their source: 1, the first by "
+                                        "receiver 2 of shot 1 at 2 m"));
+}
+
 static void bad_options(void **state) {
   fm_survey *s;
 
@@ -184,4 +194,4 @@ FM_TEST_MAIN(cmocka_unit_test(on_a_node), cmocka_unit_test(weights_are_hicks),
              cmocka_unit_test(mirrored_below_a_free_surface),
              cmocka_unit_test(clipped_at_an_edge), cmocka_unit_test(outside_is_refused),
              cmocka_unit_test(lists), cmocka_unit_test(moving_receivers),
-             cmocka_unit_test(bad_options))
+             cmocka_unit_test(beside_the_source), cmocka_unit_test(bad_options))

@@ -105,10 +105,9 @@ static PetscErrorCode fit(judging *j, int64_t rows, const double *models) {
   PetscCall(read_models(j->data, j->n, j->count, &held));
   both = not_held_out(j, rows, models, held);
   if (both)
-    fm_warn_anywhere(1,
-                     "%lld of the %lld models of -pairs are among those of -judge_training: "
-                     "they are not held out",
-                     (long long)both, (long long)j->count);
+    fm_warn("%lld of the %lld models of -pairs are among those of -judge_training: "
+            "they are not held out",
+            (long long)both, (long long)j->count);
   for (int k = 0; k < 2; k++) {
     fm_gaussian_fit *gaussian;
 
