@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Marmousi whole: data on the native grid, background, what the data can tell, pairs, pretraining, refinement, once more about
-# the mean that it finds, samples, trust, report. Half an hour on two cores. The model is ../shared/data/seismic/marmousi.h5 (Marmousi's P velocity at 10 m).
+# the mean that it finds, samples, trust, report. Forty minutes on two cores. The model is ../shared/data/seismic/marmousi.h5 (Marmousi's P velocity at 10 m).
 #
 #   bash jobs/fwi/marmousi.sh [-n RANKS] [-out DIR] [-model FILE:/dataset] [-small]     (build/ must be there: bash jobs/demo.sh)
 set -euo pipefail
