@@ -53,6 +53,20 @@ static inline void image_refused(const char *name, const char *text, const char 
   image_end(&options);
 }
 
+/* The energy of n unknowns (0: as many as it likes) does. */
+static inline void image_energy_refused(const char *name, const char *text, int64_t n,
+                                        const char *sentence) {
+  PetscOptions options = image_begin(text);
+  fm_energy *energy = NULL;
+  fm_comm comm;
+
+  fm_ok(fm_comm_create(PETSC_COMM_WORLD, 1, &comm));
+  const fm_energy_inputs in = {&comm, n, NULL, 0, NULL};
+  fm_expect_error(fm_energy_create(name, &in, &energy), sentence);
+  image_end(&options);
+  fm_ok(fm_comm_destroy(&comm));
+}
+
 /* a[m][n], its columns F(e_j). */
 static inline void image_matrix(fm_operator *op, double *a) {
   int64_t n, m;

@@ -299,4 +299,22 @@ static inline void same_trainer(const fm_trainer *a, const fm_trainer *b) {
   same_history(a->history, b->history);
 }
 
+/* Lower Cholesky factor of c, in place, and its inverse. */
+static inline void lg_factorize(double c[LG_N][LG_N], double inverse[LG_N][LG_N]) {
+  for (int i = 0; i < LG_N; i++)
+    for (int j = 0; j < LG_N; j++) {
+      double sum = c[i][j];
+
+      for (int k = 0; k < PetscMin(i, j); k++) sum -= c[i][k] * c[j][k];
+      c[i][j] = j > i ? 0 : j == i ? sqrt(sum) : sum / c[j][j];
+    }
+  for (int j = 0; j < LG_N; j++)
+    for (int i = 0; i < LG_N; i++) {
+      double sum = i == j;
+
+      for (int k = j; k < i; k++) sum -= c[i][k] * inverse[k][j];
+      inverse[i][j] = i < j ? 0 : sum / c[i][i];
+    }
+}
+
 #endif

@@ -177,28 +177,19 @@ static void bits_do_not_depend_on_the_batch(void **state) {
   fm_ok(fm_comm_destroy(&comm));
 }
 
-static void refused(const char *text, int64_t n, const char *sentence) {
-  PetscOptions options = image_begin(text);
-  fm_energy *energy = NULL;
-  fm_comm comm;
-
-  fm_ok(fm_comm_create(PETSC_COMM_WORLD, 1, &comm));
-  const fm_energy_inputs in = {&comm, n, NULL, 0, NULL};
-  fm_expect_error(fm_energy_create("field", &in, &energy), sentence);
-  image_end(&options);
-  fm_ok(fm_comm_destroy(&comm));
-}
-
 static void bad_input(void **state) {
-  refused("", 0, "needs -field_shape ROWSxCOLUMNS");
-  refused("-field_shape 8", 0, "takes rows and columns of the grid");
-  refused("-field_shape 0x8", 0, "at least 1x1");
-  refused("-field_shape 8x8", 63, "is 64 pixels, but there are 63 unknowns");
-  refused("-field_shape 8x8 -field_std 0", 0, "-field_std 0 must be positive");
-  refused("-field_shape 8x8 -field_nugget 0", 0, "-field_nugget 0 must be positive");
-  refused("-field_shape 8x8 -field_nugget 1.5", 0, "at most 1");
-  refused("-field_shape 8x8 -field_correlation -2", 0,
-          "-field_correlation -2 must be positive");
+  image_energy_refused("field", "", 0, "needs -field_shape ROWSxCOLUMNS");
+  image_energy_refused("field", "-field_shape 8", 0, "takes rows and columns of the grid");
+  image_energy_refused("field", "-field_shape 0x8", 0, "at least 1x1");
+  image_energy_refused("field", "-field_shape 8x8", 63,
+                       "is 64 pixels, but there are 63 unknowns");
+  image_energy_refused("field", "-field_shape 8x8 -field_std 0", 0,
+                       "-field_std 0 must be positive");
+  image_energy_refused("field", "-field_shape 8x8 -field_nugget 0", 0,
+                       "-field_nugget 0 must be positive");
+  image_energy_refused("field", "-field_shape 8x8 -field_nugget 1.5", 0, "at most 1");
+  image_energy_refused("field", "-field_shape 8x8 -field_correlation -2", 0,
+                       "-field_correlation -2 must be positive");
 }
 
 FM_TEST_MAIN(cmocka_unit_test(value_and_gradient), cmocka_unit_test(sample_covariance),

@@ -122,24 +122,6 @@ static void estimators_agree(void **state) {
 static double wrong_scale(int i) { return 0.6 + 0.1 * i; }
 static double wrong_shift(int i) { return 0.5 * cos(1. * i); }
 
-/* Lower Cholesky factor c of the posterior's covariance, in place, and its inverse. */
-static void factorize(double c[LG_N][LG_N], double inverse[LG_N][LG_N]) {
-  for (int i = 0; i < LG_N; i++)
-    for (int j = 0; j < LG_N; j++) {
-      double sum = c[i][j];
-
-      for (int k = 0; k < PetscMin(i, j); k++) sum -= c[i][k] * c[j][k];
-      c[i][j] = j > i ? 0 : j == i ? sqrt(sum) : sum / c[j][j];
-    }
-  for (int j = 0; j < LG_N; j++)
-    for (int i = 0; i < LG_N; i++) {
-      double sum = i == j;
-
-      for (int k = j; k < i; k++) sum -= c[i][k] * inverse[k][j];
-      inverse[i][j] = i < j ? 0 : sum / c[i][i];
-    }
-}
-
 /* z = C^-1 (x - mu) is exact; the flow gets v = (z - shift) / scale instead, so that
    s = 1/scale and b = -shift/scale correct it exactly. */
 static void set_wrong(const infer_problem *p, fm_real *theta) {
@@ -148,7 +130,7 @@ static void set_wrong(const infer_problem *p, fm_real *theta) {
 
   gold("mu", LG_N, mu);
   gold("Sigma", LG_N * LG_N, &c[0][0]);
-  factorize(c, inverse);
+  lg_factorize(c, inverse);
   for (int i = 0; i < LG_N; i++) {
     const double d = wrong_scale(i);
     double b = -wrong_shift(i);

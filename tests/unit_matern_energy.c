@@ -112,34 +112,25 @@ static void grid_of_the_operator(void **state) {
 
 /* ---- what is refused ---- */
 
-static void refused(const char *text, int64_t n, const char *sentence) {
-  PetscOptions options = image_begin(text);
-  fm_energy *energy = NULL;
-  fm_comm comm;
-
-  fm_ok(fm_comm_create(PETSC_COMM_WORLD, 1, &comm));
-  const fm_energy_inputs in = {&comm, n, NULL, 0, NULL};
-  fm_expect_error(fm_energy_create("matern", &in, &energy), sentence);
-  image_end(&options);
-  fm_ok(fm_comm_destroy(&comm));
-}
-
 static void bad_energy(void **state) {
-  refused("-matern_correlation 3", 0, "needs -matern_shape ROWSxCOLUMNS");
-  refused("-matern_correlation 3 -matern_shape 4", 0, "takes rows and columns of the grid");
-  refused("-matern_correlation 3 -matern_shape 0x5", 0, "at least 1x1");
-  refused("-matern_correlation 3 -matern_shape 4x5", 21,
-          "has 4x5 nodes, but there are 21 unknowns");
-  refused("-matern_shape 4x5", 0, "needs -matern_correlation");
-  refused("-matern_shape 4x5 -matern_correlation 1,2,3", 0, "needs -matern_correlation");
-  refused("-matern_shape 4x5 -matern_correlation 0", 0,
-          "-matern_correlation 0 must be positive");
-  refused("-matern_shape 4x5 -matern_correlation 3,-2", 0,
-          "-matern_correlation -2 must be positive");
-  refused("-matern_shape 4x5 -matern_correlation 3 -matern_mean 1,2", 0,
-          "-matern_mean has 2 numbers");
-  refused("-matern_shape 4x5 -matern_correlation 3 -matern_std 0", 0,
-          "-matern_std must be positive");
+  image_energy_refused("matern", "-matern_correlation 3", 0,
+                       "needs -matern_shape ROWSxCOLUMNS");
+  image_energy_refused("matern", "-matern_correlation 3 -matern_shape 4", 0,
+                       "takes rows and columns of the grid");
+  image_energy_refused("matern", "-matern_correlation 3 -matern_shape 0x5", 0, "at least 1x1");
+  image_energy_refused("matern", "-matern_correlation 3 -matern_shape 4x5", 21,
+                       "has 4x5 nodes, but there are 21 unknowns");
+  image_energy_refused("matern", "-matern_shape 4x5", 0, "needs -matern_correlation");
+  image_energy_refused("matern", "-matern_shape 4x5 -matern_correlation 1,2,3", 0,
+                       "needs -matern_correlation");
+  image_energy_refused("matern", "-matern_shape 4x5 -matern_correlation 0", 0,
+                       "-matern_correlation 0 must be positive");
+  image_energy_refused("matern", "-matern_shape 4x5 -matern_correlation 3,-2", 0,
+                       "-matern_correlation -2 must be positive");
+  image_energy_refused("matern", "-matern_shape 4x5 -matern_correlation 3 -matern_mean 1,2", 0,
+                       "-matern_mean has 2 numbers");
+  image_energy_refused("matern", "-matern_shape 4x5 -matern_correlation 3 -matern_std 0", 0,
+                       "-matern_std must be positive");
 }
 
 FM_TEST_MAIN(cmocka_unit_test(energy_is_the_dense_density),

@@ -6,24 +6,6 @@
 
 static const double tight = sizeof(fm_real) == 4 ? 2e-3 : 1e-10;
 
-/* Lower Cholesky factor of a [n][n], and its inverse. */
-static void factorize(double c[LG_N][LG_N], double inverse[LG_N][LG_N]) {
-  for (int i = 0; i < LG_N; i++)
-    for (int j = 0; j < LG_N; j++) {
-      double sum = c[i][j];
-
-      for (int k = 0; k < PetscMin(i, j); k++) sum -= c[i][k] * c[j][k];
-      c[i][j] = j > i ? 0 : j == i ? sqrt(sum) : sum / c[j][j];
-    }
-  for (int j = 0; j < LG_N; j++)
-    for (int i = 0; i < LG_N; i++) {
-      double sum = i == j;
-
-      for (int k = j; k < i; k++) sum -= c[i][k] * inverse[k][j];
-      inverse[i][j] = i < j ? 0 : sum / c[i][i];
-    }
-}
-
 /* z = C^-1 (x - mu) with x = mean + std x_w, written as L x_w + b. */
 static void set_exact(infer_fixture *f) {
   double mu[LG_N], c[LG_N][LG_N], inverse[LG_N][LG_N];
@@ -31,7 +13,7 @@ static void set_exact(infer_fixture *f) {
 
   gold("mu", LG_N, mu);
   gold("Sigma", LG_N * LG_N, &c[0][0]);
-  factorize(c, inverse);
+  lg_factorize(c, inverse);
   for (int i = 0; i < LG_N; i++) {
     double b = 0;
 
