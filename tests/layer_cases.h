@@ -296,4 +296,36 @@ static void same_bits(const subject *s, const char *what, int64_t count, const f
     fail_msg("%s: %s: not the same bits", s->label, what);
 }
 
+/* d value(v + t d) / dt at t = 0, v [count], by central differences of two steps, extrapolated;
+   in float of one. */
+static double slope(subject *s, fm_direction direction, int64_t count, fm_real *v,
+                    const fm_real *d, double step) {
+  fm_real *keep;
+  double f[4];
+
+  fm_ok(fm_calloc(count, &keep));
+  fm_ok(PetscArraycpy(keep, v, count));
+  for (int i = SINGLE; i < 4 - SINGLE; i++) {
+    const int at[] = {-2, -1, 1, 2};
+
+    for (int64_t j = 0; j < count; j++) v[j] = keep[j] + (fm_real)(at[i] * step) * d[j];
+    f[i] = value(s, direction);
+  }
+  fm_ok(PetscArraycpy(v, keep, count));
+  fm_ok(PetscFree(keep));
+  return SINGLE ? (f[2] - f[1]) / (2 * step)
+                : (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * step);
+}
+
+/* How far slope() is from the gradient's g; a difference crosses the kink of a ReLU now and
+   then, and is made again by a smaller step, in double. */
+static double slope_error(subject *s, fm_direction direction, int64_t count, fm_real *v,
+                          const fm_real *d, double g) {
+  double error = fabs(slope(s, direction, count, v, d, STEP) - g) / fmax(1, fabs(g));
+
+  for (int k = 8; !SINGLE && !(error <= 1e-7) && k < 1000; k *= 8)
+    error = fabs(slope(s, direction, count, v, d, STEP / k) - g) / fmax(1, fabs(g));
+  return error;
+}
+
 #endif
