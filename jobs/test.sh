@@ -16,4 +16,4 @@ if [[ ${1:-} == --sanitize ]]; then
   chosen=(-L '^(unit|contract|mpi)$')
 fi
 fathom_setup "${setup[@]}"
-exec ctest --test-dir "$fathom_build" --output-on-failure --no-tests=error -j "$(($(nproc) + 1))" "${chosen[@]}" "$@"
+exec ctest --test-dir "$fathom_build" --output-on-failure --no-tests=error -j "$(($(nproc) + 2))" "${chosen[@]}" "$@"

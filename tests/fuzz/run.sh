@@ -16,10 +16,12 @@ case $name in
   checkpoint) longest=49152 ;;
 esac
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+session=$(mktemp -d) # of Open MPI: as in journey.inc
+trap 'rm -rf "$scratch" "$session"' EXIT
 
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
+export OMPI_MCA_pml=ob1 OMPI_MCA_orte_tmpdir_base=$session
 export OMPI_MCA_opal_signal= # an abort is libFuzzer's, which keeps the input, and not MPI's
 # what asks for too much gets no memory, as with ulimit; the targets themselves bound what fathom asks for
 export ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=1024:detect_leaks=1:quarantine_size_mb=16
