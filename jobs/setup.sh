@@ -123,8 +123,10 @@ fathom_have_packages() {
   printf '    %s\n' "$fathom_advice" >&2
 }
 
-# what every run needs: Open MPI as root and with more ranks than cores, one thread a rank
+# what every run needs: Open MPI as root and with more ranks than cores, one thread a rank; and its folder in TMPDIR, which the
+# last run that is there removes while another may be about to begin in it: one that is not empty stays
 fathom_environment() {
+  (umask 077; mkdir -p "${TMPDIR:-/tmp}/ompi.$(hostname -s).$(id -u)/kept" 2>/dev/null) || true
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1
   export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
   export PKG_CONFIG_PATH="${PKG_CONFIG_PATH:+$PKG_CONFIG_PATH:}/usr/lib/petscdir/petsc-real/lib/pkgconfig"
