@@ -107,6 +107,10 @@ mapfile -t refining < <(options_of problem network refine)
 mapfile -t evaluating < <(options_of problem network refine evaluate)
 mapfile -t sampling < <(options_of sample)
 [[ ${#sampling[@]} != 0 ]] || sampling=(-samples 1000)
+moved=()
+if grep -qs '^moves: *[1-9]' "$case/sample.yaml" && [[ " ${words[*]} ${own[sample]:-}" != *-moves* ]]; then
+  moved=(-moved "$dir/samples/moves.h5")
+fi
 informed=() observed=() truth=()
 if [[ -f $case/informed.yaml ]]; then
   submit informed informed "${problem[@]}" -options_file_yaml "$case/informed.yaml" -out "$dir/informed"
@@ -130,7 +134,7 @@ fi
 submit refine refine "${refining[@]}" "${informed[@]}" "${observed[@]}" -warm_start "$dir/pretrain/checkpoint.h5" -out "$dir/refine"
 submit sample sample "${problem[@]}" "${informed[@]}" "${observed[@]}" "${truth[@]}" "${sampling[@]}" -warm_start "$dir/refine/checkpoint.h5" \
   -out "$dir/samples"
-submit evaluate evaluate "${evaluating[@]}" "${informed[@]}" "${observed[@]}" -warm_start "$dir/refine/checkpoint.h5" -out "$dir/evaluate"
+submit evaluate evaluate "${evaluating[@]}" "${informed[@]}" "${observed[@]}" "${moved[@]}" -warm_start "$dir/refine/checkpoint.h5" -out "$dir/evaluate"
 submit report report -report_simulate "$dir/pairs" -report_pretrain "$dir/pretrain" -report_refine "$dir/refine" -report_samples "$dir/samples" \
   -report_evaluate "$dir/evaluate" "${truth[@]}" -report_title "$name" -out "$dir/report"
 printf 'results in %s, logs in %s/STEP%s.log; watch: squeue --me\n' "${dir/\%a/SEED}" "$logs" "${seeds:+-SEED}"

@@ -34,6 +34,26 @@ check "no warning that they still move" bash -c '! grep -q "still move" moved.lo
 run 1 double "${from[@]}" -samples 400 -moves 1 -out short
 check "after one move most stay, and that is said" grep -q "warning: only .* of the last move's trajectories were accepted" short.log
 
+# ---- in a verdict ----
+
+judge=(evaluate "${problem[@]}" -warm_start flow/checkpoint.h5 -evaluation_latents 512)
+run 1 double "${judge[@]}" -out weighed
+check "weights of a flow that has hardly been trained" grep -q '^verdict: not trusted - .*ESS fraction' weighed.log
+run 1 double "${judge[@]}" -moved moved/moves.h5 -out judged
+figure "what 30 moves keep of the starts" "$(value judged moved_correlation)" -0.03 0.03
+check "in place of the weights" bash -c "grep '^verdict: ' judged.log | grep -qv 'ESS fraction'"
+run 3 double "${judge[@]}" -moved moved/moves.h5 -out judged3
+check "the same on 3 ranks" cmp judged/results.tsv judged3/results.tsv
+run 1 double "${judge[@]}" -moved short/moves.h5 -out early
+figure "what one keeps" "$(value early moved_correlation)" 0.3 1
+check "and it is not trusted" grep -Eq '^verdict: not trusted - .*400 samples keep (1|0\.[3-9][0-9]*) of their starts .* after -moves 1 \(at most 0.1' early.log
+for ranks in 1 3; do
+  refused "moves of another posterior, $ranks rank(s)" "short/moves.h5' is of another flow, or of other data, noise, prior or operator" \
+    $ranks double "${judge[@]}" -noise_std 0.7 -moved short/moves.h5 -out no
+  refused "a file that is none of moves, $ranks rank(s)" "samples.h5' is not what sample -moves writes" \
+    $ranks double "${judge[@]}" -moved still/samples.h5 -out no
+done
+
 # ---- ranks, stops ----
 
 from+=(-samples 300 -moves 4)

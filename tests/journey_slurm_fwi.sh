@@ -39,6 +39,7 @@ check "the moves of the samples were requeued once" test "$(slurm_restarts "${id
 check "and went on" grep -q "^resumed '.*samples/moves.h5' after [0-4] whole moves" chain/sample.log
 check "a report" grep -q '<html' chain/report/report.html
 check "a verdict" grep -q '^verdict: ' chain/evaluate.log
+check "of the moved samples" test "$(value chain/evaluate moved_samples)" = 40
 
 # the same words, which each job's log begins with
 for step in informed truth pairs pretrain first mean again refine sample; do

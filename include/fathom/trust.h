@@ -53,6 +53,7 @@ typedef struct fm_trust {
   int64_t failed_draws;           /* whose solve failed */
   double ess_fraction, ess_least; /* in the modes: mean and least over the bases; NaN: none */
   double *informed;               /* [modes] sqrt of the eigenvalues: lambda / (1 + lambda) */
+  double *direction;              /* [modes][n] the modes V, in latent space, of length 1 */
 } fm_trust;
 
 /* fm_trust_measure - the same numbers on every rank and on any number of ranks; arrays are the

@@ -78,7 +78,8 @@ problem+=(-acoustic_informed "$out/informed-again/informed.h5")
 run refine "${problem[@]}" $(use network refine) "${refine[@]}" -warm_start "$out/pretrain/checkpoint.h5" -out "$out/refine"
 run sample "${problem[@]}" -warm_start "$out/refine/checkpoint.h5" -samples "$samples" "${truth[@]}" -out "$out/flow-samples"
 run sample "${problem[@]}" $(use sample) "${moves[@]}" -warm_start "$out/refine/checkpoint.h5" "${truth[@]}" -out "$out/samples"
-run evaluate "${problem[@]}" $(use refine evaluate) -warm_start "$out/refine/checkpoint.h5" "${truth[@]}" -out "$out/evaluate"
+run evaluate "${problem[@]}" $(use refine evaluate) -moved "$out/samples/moves.h5" -warm_start "$out/refine/checkpoint.h5" "${truth[@]}" \
+  -out "$out/evaluate"
 run report -report_simulate "$out/pairs" -report_pretrain "$out/pretrain" -report_refine "$out/refine" -report_samples "$out/samples" \
   -report_evaluate "$out/evaluate" "${truth[@]}" -report_title "Realistic inversion, $geology" -out "$out/report"
 

@@ -54,7 +54,7 @@ problem+=(-acoustic_informed "$out/informed-again/informed.h5")
 run refine "${problem[@]}" $(use network refine) -warm_start "$out/pretrain/checkpoint.h5" -out "$out/refine"
 run sample "${problem[@]}" -samples 1000 -warm_start "$out/refine/checkpoint.h5" -truth_model "$out/truth/pairs.h5:/model[$unknown]" -out "$out/flow-samples"
 run sample "${problem[@]}" $(use sample) -warm_start "$out/refine/checkpoint.h5" -truth_model "$out/truth/pairs.h5:/model[$unknown]" -out "$out/samples"
-run evaluate "${problem[@]}" $(use refine evaluate) -warm_start "$out/refine/checkpoint.h5" -out "$out/evaluate"
+run evaluate "${problem[@]}" $(use refine evaluate) -moved "$out/samples/moves.h5" -warm_start "$out/refine/checkpoint.h5" -out "$out/evaluate"
 report=(-report_simulate "$out/pairs" -report_pretrain "$out/pretrain" -report_refine "$out/refine" -report_samples "$out/samples"
   -report_evaluate "$out/evaluate" -truth_model "$out/truth/pairs.h5:/model[$unknown]")
 if [[ $scratch == yes ]]; then

@@ -144,6 +144,7 @@ static PetscErrorCode at_observation(fm_run *run, fm_transport *t, const fm_real
   PetscCall(set_up(&e));
   PetscCall(diagnose(&e));
   PetscCall(fm_evaluation_trust(&e));
+  PetscCall(fm_evaluation_moved(&e));
   PetscCall(fm_evaluation_place_truth(&e));
   PetscCall(fm_judge_data(run, e.target, t));
   PetscCall(fm_judge_prior_by(run, e.target, t, theta, &e.prior_above));

@@ -34,6 +34,15 @@ typedef struct fm_truth {
   double *z; /* [n] (x - mean) / std of the samples; NULL: fewer than 4 */
 } fm_truth;
 
+/* Samples of -moved: what is left in them of the flow's draws. */
+typedef struct fm_correction {
+  int64_t count, moves;     /* samples, moves of each; 0: none were given */
+  int64_t failed;           /* samples that could not be moved */
+  double correlation;       /* of samples and their starts, in the modes of trust */
+  double acceptance;        /* of the last move */
+  double change, change_se; /* of -log density by the last move, nats */
+} fm_correction;
+
 /* What an evaluation at an observation has found out. */
 typedef struct fm_evaluation {
   fm_run *run;
@@ -43,6 +52,7 @@ typedef struct fm_evaluation {
   double log_evidence; /* NaN: not known */
   fm_diagnosis d;
   fm_trust trust;
+  fm_correction moved;
   fm_fit fit;
   fm_truth truth;
   double prior_above; /* stds by which -log p_prior of samples is above its own draws'; NaN */
@@ -71,6 +81,10 @@ PetscErrorCode fm_evaluation_place_truth(fm_evaluation *e);
    Cost, diagnostic solves of every part: -trust_latents F and adjoints, -trust_draws F, one F
    for the mean model, one for the octaves of traces and one for the truth. */
 PetscErrorCode fm_evaluation_trust(fm_evaluation *e);
+/* fm_evaluation_moved - e->moved of -moved, as results; nothing where it is not given or no
+   modes were found. A file of another flow or problem is a user error. After
+   fm_evaluation_trust. Collective on world. Cost, diagnostic: an F and an adjoint. */
+PetscErrorCode fm_evaluation_moved(fm_evaluation *e);
 /* fm_evaluation_judge - verdict and reasons, said in one line. Collective on world. */
 PetscErrorCode fm_evaluation_judge(fm_evaluation *e);
 /* fm_evaluation_write - all of it into `store`. Collective on world. */

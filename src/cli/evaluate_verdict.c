@@ -5,7 +5,13 @@
                            small 0.039, and either is about 0.02 nats of KL per unknown
        Stein bias          0.2 conditional stds, rms of a depth: 0.02 nats of KL per unknown
        Stein scale         0.72 to 1.32, the squares of 0.85 and 1.15, mean of a depth
-       ESS in the modes    0.3: 16 modes whose stds are all 15 % too small have 0.28
+       ESS in the modes    0.3: 16 modes whose stds are all 15 % too small have 0.28; of 256
+                           draws at least, for that of 64 is between .05 and .28 with the seed
+                           where that of 2,048 is .1
+       moved samples       in place of these weights: a correlation of 0.1 with their starts in
+                           the modes, of which that much of the flow's error of location is
+                           left, and its square of that of spread; acceptance 0.3; the last
+                           move's change within 3 standard errors; 64 at least
        chi^2               1 +- 3 sqrt(2 / data), overall and of each shot, where 5 % of the
                            shots may be outside; of traces also each of up to 8 octaves, for one
                            posterior sample
@@ -29,6 +35,10 @@
 #define SCALE_LEAST 0.72
 #define SCALE_MOST 1.32
 #define ESS 0.3
+#define MODES_DRAWS 256
+#define KEPT 0.1
+#define ACCEPTED 0.3
+#define MOVED 64
 #define K_HAT 0.7
 #define WEIGHTS_UNKNOWNS 128
 #define WEIGHTS_SAMPLES 10000
@@ -172,15 +182,41 @@ static void judge_failed(const fm_evaluation *e, clauses *c) {
   if (failed) lack(c, "%lld samples failed", (long long)failed);
 }
 
+/* Samples that have been moved away from where the flow put them. */
+static void judge_moved(const fm_evaluation *e, clauses *c) {
+  const fm_correction *m = &e->moved;
+
+  check(
+      c, fabs(m->correlation) <= KEPT,
+      "%lld samples keep %.2g of their starts in the %lld leading modes after -moves %lld (at "
+      "most %g)",
+      (long long)m->count, m->correlation, (long long)e->trust.modes, (long long)m->moves,
+      KEPT);
+  check(c, m->acceptance >= ACCEPTED, "acceptance of the moves %.2g (at least %g)",
+        m->acceptance, ACCEPTED);
+  check(c, fabs(m->change) <= 3 * m->change_se,
+        "-log density changed by %.2g nats in the last move (0 +- %.2g)", m->change,
+        3 * m->change_se);
+  if (m->failed) lack(c, "%lld samples could not be moved", (long long)m->failed);
+  if (m->count < MOVED) lack(c, "%lld moved samples (at least %d)", (long long)m->count, MOVED);
+}
+
 static void judge_modes(const fm_evaluation *e, clauses *c) {
   const fm_trust *t = &e->trust;
 
-  if (isnan(t->ess_fraction))
+  if (e->moved.count) {
+    judge_moved(e, c);
+    return;
+  }
+  if (isnan(t->ess_fraction)) {
     lack(c, "no weights in the leading modes");
-  else
-    check(c, t->ess_fraction >= ESS,
-          "ESS fraction %.3g in the %lld leading modes (at least %g)", t->ess_fraction,
-          (long long)t->modes, ESS);
+    return;
+  }
+  check(c, t->ess_fraction >= ESS, "ESS fraction %.3g in the %lld leading modes (at least %g)",
+        t->ess_fraction, (long long)t->modes, ESS);
+  if (t->draws < MODES_DRAWS)
+    lack(c, "that ESS fraction is of %lld draws (at least %d: -evaluation_latents)",
+         (long long)t->draws, MODES_DRAWS);
 }
 
 /* ---- what comes from files ---- */
@@ -206,6 +242,9 @@ static PetscErrorCode judge_its_problem(const fm_evaluation *e, fm_store *store,
   *moves = fm_problem_moves(text);
   PetscCall(PetscFree(text));
   PetscCall(error);
+  if (e->moved.count && *moves != e->moved.moves)
+    lack(c, "the calibration is of samples with -moves %lld, those of -moved made %lld",
+         (long long)*moves, (long long)e->moved.moves);
   if (other.here[0])
     lack(c, "the calibration is of another problem: %s, here %s", other.there, other.here);
   PetscFunctionReturn(0);

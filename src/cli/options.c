@@ -249,6 +249,9 @@ const fm_option fm_cli_options[] = {
      "directions, those that the data inform most, in which importance weights are judged"},
     {"trust_draws", FM_OPTION_INTEGER, "256", "evaluate",
      "draws in these directions, each a solve of every part; at most -evaluation_latents"},
+    {"moved", FM_OPTION_TEXT, "", "evaluate",
+     "moves.h5 of `sample -moves` from this checkpoint: whether its samples have forgotten the "
+     "flow's in these directions, in place of the weights"},
     {"calibration", FM_OPTION_TEXT, "", "evaluate report",
      "calibration.h5 of `calibrate` for this problem: what a verdict `verified` needs besides"},
     {"calibrate", FM_OPTION_TEXT, "", "calibrate",

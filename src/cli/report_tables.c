@@ -22,6 +22,7 @@ static const entry known[] = {
     {"stein_scale_mean", "their spread, squared, by Stein's identity (1: right)"},
     {"n_eff", "directions that the data resolve"},
     {"modes_ess_fraction", "effective share of weights in the leading directions"},
+    {"moved_correlation", "what moved samples keep of the flow's there (0: nothing)"},
     {"chi2", "chi\xc2\xb2 of the data over their number (1: as the noise says)"},
     {"coverage_50", "share of truths inside 50 % intervals"},
     {"coverage_95", "share of truths inside 95 % intervals"},

@@ -155,6 +155,7 @@ PetscErrorCode fm_trust_clear(fm_trust *t) {
   PetscCall(PetscFree(t->scale));
   PetscCall(PetscFree(t->scale_se));
   PetscCall(PetscFree(t->informed));
+  PetscCall(PetscFree(t->direction));
   PetscFunctionReturn(0);
 }
 

@@ -79,7 +79,6 @@ typedef struct {
   fm_transport *t;
   const fm_real *theta;
   const fm_trust *trust;
-  const double *v; /* [modes][n] */
   fm_rng rng;
   uint64_t base;  /* index of the first base latent */
   int64_t a_base; /* draws of one */
@@ -93,7 +92,7 @@ static void latent(const problem *p, int64_t draw, fm_real *fresh, fm_real *z) {
   fm_rng_normal(p->rng, 1, (uint64_t)draw, (size_t)n, fresh);
   for (int64_t i = 0; i < n; i++) fresh[i] -= z[i];
   for (int64_t k = 0; k < p->trust->modes; k++) {
-    const double *v = p->v + k * n;
+    const double *v = p->trust->direction + k * n;
     double along = 0;
 
     for (int64_t i = 0; i < n; i++) along += v[i] * (double)fresh[i];
@@ -205,6 +204,7 @@ PetscErrorCode fm_trust_modes(fm_target *target, fm_transport *transport, const 
 
   PetscFunctionBegin;
   PetscCall(fm_calloc(in->modes * t->n, &v));
+  t->direction = v;
   PetscCall(fm_calloc(in->modes, &t->informed));
   t->modes = in->modes;
   if (rows->scalar) PetscCall(find(rows, t->n, &t->modes, v, t->informed));
@@ -218,10 +218,8 @@ PetscErrorCode fm_trust_modes(fm_target *target, fm_transport *transport, const 
                               .t = transport,
                               .theta = theta,
                               .trust = t,
-                              .v = v,
                               .rng = {in->seed, FM_STREAM_EVALUATE},
                               .base = (uint64_t)in->latents},
                    in->draws, t));
-  PetscCall(PetscFree(v));
   PetscFunctionReturn(0);
 }
