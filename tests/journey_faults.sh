@@ -49,6 +49,7 @@ kill -USR1 "$(cat plain/pid.0)"
 wait "$job" || true
 printf 'a rank has up to %s kB of addresses\n' "$peak"
 begin memory 1 -v $((peak - 60000))
+await 60 grep -q '^fathom: error' memory.log || true # until then it sets up, on crowded cores
 since=$SECONDS
 over memory "no memory on rank 1" "(out of memory|memory)"
 
