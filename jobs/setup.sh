@@ -123,10 +123,13 @@ fathom_have_packages() {
   printf '    %s\n' "$fathom_advice" >&2
 }
 
-# what every run needs: Open MPI as root and with more ranks than cores, one thread a rank; and its folder in TMPDIR, which the
-# last run that is there removes while another may be about to begin in it: one that is not empty stays
+# keep_session FOLDER - Open MPI's own folder in it, which the last run that is there removes while another may be about to begin
+# in it (what a run without mpirun leaves behind does so even after that run has ended): one that is not empty stays
+fathom_keep_session() { (umask 077; mkdir -p "$1/ompi.$(hostname -s).$(id -u)/kept" 2>/dev/null) || true; }
+
+# what every run needs: Open MPI as root and with more ranks than cores, one thread a rank
 fathom_environment() {
-  (umask 077; mkdir -p "${TMPDIR:-/tmp}/ompi.$(hostname -s).$(id -u)/kept" 2>/dev/null) || true
+  fathom_keep_session "${TMPDIR:-/tmp}"
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1
   export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
   export PKG_CONFIG_PATH="${PKG_CONFIG_PATH:+$PKG_CONFIG_PATH:}/usr/lib/petscdir/petsc-real/lib/pkgconfig"

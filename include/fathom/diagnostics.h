@@ -40,6 +40,10 @@ void fm_samples_std(int64_t count, int64_t n, const double *x, const double *w,
 PetscErrorCode fm_samples_quantiles(int64_t count, int64_t n, const double *x, int64_t i,
                                     int np, const double *p, double *quantile);
 
+/* fm_mean_of - the mean of count numbers, `stride` apart; *se: its standard error, NaN of one
+   number; NULL: not wanted. */
+double fm_mean_of(int64_t count, const double *v, int64_t stride, double *se);
+
 /* fm_solves_to_reach - method.md section 2: solves (of n evaluations with `solves` and `kl`)
    until
    KL <= level, by the first crossing (*first) and by the first evaluation from which on the

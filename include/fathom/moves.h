@@ -84,6 +84,10 @@ PetscErrorCode fm_moves_save(const fm_moves *moves, const char *path, const fm_k
 PetscErrorCode fm_moves_resume(const fm_moves_inputs *inputs, const char *path,
                                fm_moves **moves);
 
+/* fm_moves_same - U of a sample in a file and as it is evaluated now, equal but for rounding:
+   the same flow, data, noise, prior and operator. */
+PetscBool fm_moves_same(double was, double is);
+
 /* fm_moves_step - the e that has the acceptance `target` where `step` has `acceptance`: at most
    halved, at most 1.4 times as long. */
 double fm_moves_step(double step, double acceptance, double target);

@@ -6,12 +6,10 @@
    of one of spread. */
 #include "cli/sample_moves.h"
 #include "evaluate.h"
-#include "fathom/log.h"
+#include "fathom/diagnostics.h"
+#include "fathom/moves.h"
 #include "fathom/options.h"
-#include "fathom/sampler.h"
 #include <math.h>
-
-#define SAME 1e-6 /* relative: the same -log density, but for rounding */
 
 typedef struct {
   const char *path;
@@ -47,26 +45,27 @@ static PetscErrorCode read_head(const fm_evaluation *e, reading *r, fm_correctio
 }
 
 /* -log density at the first sample is what the file says it is. */
-static PetscErrorCode check_flow(const fm_evaluation *e, const double *z, double value,
-                                 const reading *r) {
+static PetscErrorCode check_flow(const fm_evaluation *e, const reading *r) {
   const uint64_t sample = 0;
   PetscBool ok = PETSC_FALSE;
   fm_potential *potential;
   fm_purpose purpose;
-  double now, *gradient;
+  double value, now, *z, *gradient;
   int other, worst;
   fm_real *x;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2(e->t->n, &gradient, e->t->n, &x));
+  PetscCall(PetscMalloc3(e->t->n, &z, e->t->n, &gradient, e->t->n, &x));
+  PetscCall(fm_store_read_rows(r->store, "/z", FM_FLOAT64, 0, 1, z));
+  PetscCall(fm_store_read_rows(r->store, "/value", FM_FLOAT64, 0, 1, &value));
   PetscCall(fm_potential_of_target(e->target, e->t, e->theta, &potential));
   PetscCall(fm_operator_set_purpose(e->target->op, FM_DIAGNOSTIC, &purpose));
   PetscCall(potential->evaluate(potential->context, (fm_key){.sample = &sample}, z, &now,
                                 gradient, x, &ok));
   PetscCall(fm_operator_set_purpose(e->target->op, purpose, NULL));
   PetscCall(fm_potential_destroy(&potential));
-  PetscCall(PetscFree2(gradient, x));
-  other = isfinite(value) && !(ok && fabs(now - value) <= SAME * fabs(value));
+  PetscCall(PetscFree3(z, gradient, x));
+  other = isfinite(value) && !(ok && fm_moves_same(value, now));
   PetscCall(fm_comm_agree(e->run->comm.world, other, &worst));
   fm_check(!worst, e->run->comm.world, PETSC_ERR_USER,
            "-moved '%s' is of another flow, or of other data, noise, prior or operator: give "
@@ -90,7 +89,7 @@ static void project(const fm_trust *t, const fm_real *start, const double *z, do
 
 static PetscErrorCode read_samples(const fm_evaluation *e, reading *r, const fm_correction *c) {
   const fm_trust *t = &e->trust;
-  double *z, value;
+  double *z;
   fm_real *start;
 
   PetscFunctionBegin;
@@ -98,10 +97,6 @@ static PetscErrorCode read_samples(const fm_evaluation *e, reading *r, const fm_
   PetscCall(PetscMalloc2(t->n, &z, t->n, &start));
   for (int64_t s = 0; s < c->count; s++) {
     PetscCall(fm_store_read_rows(r->store, "/z", FM_FLOAT64, s, 1, z));
-    if (!s) {
-      PetscCall(fm_store_read_rows(r->store, "/value", FM_FLOAT64, 0, 1, &value));
-      PetscCall(check_flow(e, z, value, r));
-    }
     fm_sample_latents((uint64_t)r->seed, t->n, s, 1, start);
     project(t, start, z, r->along + 2 * s * t->modes);
   }
@@ -132,20 +127,17 @@ static double correlation(int64_t count, int64_t modes, const double *along) {
 
 /* What the last move changed in -log density: mean and standard error over the samples. */
 static PetscErrorCode read_change(reading *r, fm_correction *c) {
-  double *value, *before, kept = 0, square = 0;
+  double *value, *before;
+  int64_t kept = 0;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc2(c->count, &value, c->count, &before));
   PetscCall(fm_store_read(r->store, "/value", FM_FLOAT64, c->count, value));
   PetscCall(fm_store_read(r->store, "/before", FM_FLOAT64, c->count, before));
-  c->change = 0;
-  for (int64_t s = 0; s < c->count; s++) kept += isfinite(value[s]);
   for (int64_t s = 0; s < c->count; s++)
-    if (isfinite(value[s])) c->change += (value[s] - before[s]) / kept;
-  for (int64_t s = 0; s < c->count; s++)
-    if (isfinite(value[s])) square += pow(value[s] - before[s] - c->change, 2);
-  c->failed = c->count - (int64_t)kept;
-  c->change_se = sqrt(square / kept / fmax(1, kept - 1));
+    if (isfinite(value[s])) value[kept++] = value[s] - before[s];
+  c->failed = c->count - kept;
+  c->change = fm_mean_of(kept, value, 1, &c->change_se);
   PetscCall(PetscFree2(value, before));
   PetscFunctionReturn(0);
 }
@@ -171,6 +163,7 @@ PetscErrorCode fm_evaluation_moved(fm_evaluation *e) {
   PetscCall(fm_option_text("moved", &r.path));
   if (!r.path[0] || !e->trust.modes) PetscFunctionReturn(0);
   PetscCall(read_head(e, &r, c));
+  PetscCall(check_flow(e, &r));
   PetscCall(read_samples(e, &r, c));
   PetscCall(read_change(&r, c));
   c->correlation = correlation(c->count, e->trust.modes, r.along);

@@ -45,12 +45,12 @@ static PetscErrorCode block_run(block *b, fm_target *target, fm_transport *t,
   PetscFunctionReturn(0);
 }
 
-static double mean_of(int64_t n, const double *v, double *se) {
-  double mean = 0., square = 0.;
+double fm_mean_of(int64_t count, const double *v, int64_t stride, double *se) {
+  double mean = 0, square = 0;
 
-  for (int64_t i = 0; i < n; i++) mean += v[i] / (double)n;
-  for (int64_t i = 0; i < n; i++) square += (v[i] - mean) * (v[i] - mean);
-  *se = n > 1 ? sqrt(square / ((double)n - 1.) / (double)n) : (double)NAN;
+  for (int64_t s = 0; s < count; s++) mean += v[s * stride] / (double)count;
+  for (int64_t s = 0; s < count; s++) square += (v[s * stride] - mean) * (v[s * stride] - mean);
+  if (se) *se = count > 1 ? sqrt(square / ((double)count - 1.) / (double)count) : (double)NAN;
   return mean;
 }
 
@@ -99,8 +99,8 @@ static PetscErrorCode summarize(int64_t total, int64_t n, double *x, double *j, 
   PetscFunctionBegin;
   d->count = keep_good(total, n, x, j, logw);
   d->failed = total - d->count;
-  d->objective = mean_of(d->count, j, &d->objective_se);
-  d->kl = -mean_of(d->count, logw, &d->kl_se) + log_evidence;
+  d->objective = fm_mean_of(d->count, j, 1, &d->objective_se);
+  d->kl = -fm_mean_of(d->count, logw, 1, &d->kl_se) + log_evidence;
   weigh(d->count, logw, d);
   if (d->count) PetscCall(judge_tail(d->count, logw, &d->k_hat));
   PetscFunctionReturn(0);

@@ -310,6 +310,10 @@ static PetscErrorCode read_file(fm_moves *m, fm_store *store) {
   PetscFunctionReturn(0);
 }
 
+PetscBool fm_moves_same(double was, double is) {
+  return fabs(was - is) <= 1e-6 * fabs(was) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 /* U at the samples is what it was, to rounding. */
 static PetscErrorCode check_posterior(fm_moves *m, fm_store *store, const char *path) {
   int other = 0, worst;
@@ -320,7 +324,7 @@ static PetscErrorCode check_posterior(fm_moves *m, fm_store *store, const char *
   PetscCall(read_rows(m, store, "/value", 1, was));
   for (int64_t s = 0; s < m->in.count; s++) {
     if (!isfinite(was[s]) && !isfinite(m->value[s])) continue;
-    if (!(fabs(was[s] - m->value[s]) <= 1e-6 * fabs(was[s]))) other = 1;
+    if (!fm_moves_same(was[s], m->value[s])) other = 1;
   }
   PetscCall(PetscFree(was));
   PetscCall(fm_comm_agree(m->in.comm->world, other, &worst));

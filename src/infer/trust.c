@@ -1,16 +1,7 @@
 #include "fathom/trust.h"
+#include "fathom/diagnostics.h"
 #include "infer/trust_impl.h"
 #include <math.h>
-
-/* Mean and its standard error of count numbers, `stride` apart. */
-static double mean_of(int64_t count, const double *v, int64_t stride, double *se) {
-  double mean = 0, square = 0;
-
-  for (int64_t s = 0; s < count; s++) mean += v[s * stride] / (double)count;
-  for (int64_t s = 0; s < count; s++) square += (v[s * stride] - mean) * (v[s * stride] - mean);
-  if (se) *se = sqrt(square / ((double)count - 1.) / (double)count);
-  return mean;
-}
 
 static double mean_at(int64_t count, int64_t n, const fm_real *v) {
   double sum = 0;
@@ -37,7 +28,7 @@ static void stein(const fm_trust_rows *r, int64_t i, double *work, fm_trust *t) 
   t->bias[i] = p_square > 0 ? -d_mean / sqrt(p_square / (count - 1.)) : 0;
   t->bias_se[i] = p_square > 0 ? sqrt(d_square / p_square / count) : 0;
   t->scale[i] = 1. + covariance;
-  mean_of(r->count, work, 1, &t->scale_se[i]);
+  fm_mean_of(r->count, work, 1, &t->scale_se[i]);
 }
 
 /* n_eff, and the mean of g taken off. */
@@ -56,7 +47,7 @@ static PetscErrorCode count_informed(const fm_trust_rows *r, double *work, fm_tr
       work[s] += (double)*g * (double)r->z[s * t->n + i] * count / (count - 1.);
     }
   }
-  t->n_eff = mean_of(r->count, work, 1, &t->n_eff_se);
+  t->n_eff = fm_mean_of(r->count, work, 1, &t->n_eff_se);
   PetscFunctionReturn(0);
 }
 
@@ -66,10 +57,10 @@ static PetscErrorCode summarize(const fm_trust_rows *r, fm_trust *t) {
 
   PetscFunctionBegin;
   PetscCall(fm_calloc(r->count, &work));
-  t->fisher = mean_of(r->count, r->scalar, r->width, &t->fisher_se);
+  t->fisher = fm_mean_of(r->count, r->scalar, r->width, &t->fisher_se);
   t->misfit = 0;
   for (int64_t k = 0; k < t->parts; k++) {
-    t->part_misfit[k] = mean_of(r->count, r->scalar + 1 + k, r->width, NULL);
+    t->part_misfit[k] = fm_mean_of(r->count, r->scalar + 1 + k, r->width, NULL);
     t->misfit += t->part_misfit[k];
   }
   for (int64_t i = 0; i < t->n; i++) stein(r, i, work, t);

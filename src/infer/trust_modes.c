@@ -200,18 +200,16 @@ PetscErrorCode fm_trust_modes(fm_target *target, fm_transport *transport, const 
                               fm_trust *t) {
   MPI_Comm world = target->comm->world;
   PetscMPIInt numbers, few;
-  double *v;
 
   PetscFunctionBegin;
-  PetscCall(fm_calloc(in->modes * t->n, &v));
-  t->direction = v;
+  PetscCall(fm_calloc(in->modes * t->n, &t->direction));
   PetscCall(fm_calloc(in->modes, &t->informed));
   t->modes = in->modes;
-  if (rows->scalar) PetscCall(find(rows, t->n, &t->modes, v, t->informed));
+  if (rows->scalar) PetscCall(find(rows, t->n, &t->modes, t->direction, t->informed));
   PetscCallMPI(MPI_Bcast(&t->modes, 1, MPI_INT64_T, 0, world));
   PetscCall(PetscMPIIntCast((PetscInt)(t->modes * t->n), &numbers));
   PetscCall(PetscMPIIntCast((PetscInt)t->modes, &few));
-  PetscCallMPI(MPI_Bcast(v, numbers, MPI_DOUBLE, 0, world));
+  PetscCallMPI(MPI_Bcast(t->direction, numbers, MPI_DOUBLE, 0, world));
   PetscCallMPI(MPI_Bcast(t->informed, few, MPI_DOUBLE, 0, world));
   if (t->modes && in->draws >= 2)
     PetscCall(test(&(problem){.target = target,
